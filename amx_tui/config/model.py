@@ -1,0 +1,127 @@
+"""The words of the config room: profiles, connections, keys, settings, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from amx_tui.base.problem import Problem
+
+
+class Privacy(StrEnum):
+    """How much of the rows a model may see."""
+
+    METADATA = "metadata"  # names, types and keys; no row is read
+    SHAPES = "shapes"  # samples masked: letters become a/A, digits 9
+    VALUES = "values"  # samples as they are
+
+
+class ConfigProblem(Problem):
+    """`config.yml`, a profile or a key cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named LLM set-up, with AMX's own field names and, where AMX's page gives one, its default.
+
+    `api_key` is what the file says (a `keyring:` reference, a plaintext key, or blank) and is never
+    shown; `resolve_key` makes a key of it. Rates are USD per million tokens.
+    """
+
+    name: str
+    provider: str
+    model: str
+    api_base: str | None = None
+    api_key: str = field(default="", repr=False)
+    temperature: float = 0.2
+    max_tokens: int = 4096
+    n_alternatives: int = 3
+    column_batch_size: int = 10
+    logprob_high: float = 0.85
+    logprob_medium: float = 0.5
+    prompt_detail: str = "standard"
+    description_verbosity: str = "brief"
+    custom_input_cost_per_mtok: float | None = None
+    custom_output_cost_per_mtok: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A named database of `db_profiles`: its backend and AMX's own keys for it, unresolved."""
+
+    name: str
+    backend: str
+    settings: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `config.yml` says. A file that is not there is an empty one."""
+
+    path: Path
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    active_profile: str | None = None
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    active_connection: str | None = None
+    # One for each entry that could not be read; the others are still there.
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key and, in words, where it came from. Only `secret` holds it, and no repr shows it."""
+
+    secret: str = field(repr=False)
+    source: str
+
+    @property
+    def hint(self) -> str:
+        """At most the first three and the last four characters; nothing of a short key."""
+        return f"{self.secret[:3]}…{self.secret[-4:]}" if len(self.secret) >= 16 else "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The `AMX_*` variables that a run obeys, checked. Seconds and tokens."""
+
+    timeout_seconds: float = 180.0  # AMX_LLM_TIMEOUT_SEC: the longest silence
+    min_max_tokens: int = 32_768  # AMX_LLM_MIN_MAX_TOKENS: the output floor of reasoning routes
+    reasoning_effort: str = "low"  # AMX_REASONING_EFFORT
+    ca_bundle: str | None = None  # AMX_CA_BUNDLE
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """`tui.yml`: what is ours alone."""
+
+    theme: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)  # action id -> keys, comma-separated
+    privacy: Privacy = Privacy.SHAPES
+    concurrency: int = 3
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where things are kept: `config` holds config.yml, tui.yml and tui.db; `cache` may be deleted."""
+
+    config: Path
+    cache: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.yml"
+
+    @property
+    def preferences_file(self) -> Path:
+        return self.config / "tui.yml"
+
+    @property
+    def store_file(self) -> Path:
+        return self.config / "tui.db"
+
+    @property
+    def transcripts(self) -> Path:
+        return self.cache / "transcripts"

@@ -1,0 +1,1 @@
+"""A small real database with cryptic names, and a provider replayed behind httpx's transport."""

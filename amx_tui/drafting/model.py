@@ -1,0 +1,256 @@
+"""The words of the drafting room: batches, plans, suggestions, and the events of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from amx_tui.catalog.model import Target
+from amx_tui.config.model import Privacy
+from amx_tui.llm.model import Failure, Message, Phase, Usage
+
+
+class Band(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Signal(StrEnum):
+    LOGPROB = "logprob"  # calibrated: from the token probabilities
+    DECLARED = "declared"  # what the model says of itself
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    band: Band
+    signal: Signal = Signal.DECLARED
+    score: float | None = None  # 0 to 1, where the signal has one
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One reading of a target. `text` and `reason` come from a model and are already cleaned."""
+
+    text: str
+    confidence: Confidence
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a model said of one target, best alternative first. `previous` is the text that described
+    the target when it was asked, None where there was none."""
+
+    target: Target
+    alternatives: tuple[Alternative, ...]
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is expected: tokens, USD (None where no rate is known), seconds."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The targets that go into one request: columns of one table, and perhaps the table itself.
+    `number` counts from 1 and is the batch's name everywhere."""
+
+    number: int
+    table: Target
+    targets: tuple[Target, ...]
+    messages: tuple[Message, ...]
+    estimate: Estimate
+    # The text of each described target when it was read; nothing is written over another one.
+    previous: Mapping[Target, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Such as `BSEG · 10 columns`."""
+        columns = sum(1 for target in self.targets if not target.is_table)
+        what = f"{columns} column{'s' if columns != 1 else ''}" if columns else "the table itself"
+        return f"{self.table.table} · {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run before it starts. Everything that would be sent is in it, word for word."""
+
+    database: str  # the connector's identity
+    scope: str  # in words, such as "41 undescribed columns of 3 tables"
+    profile: str
+    provider: str
+    model: str
+    effort: str
+    privacy: Privacy
+    batches: tuple[Batch, ...]
+    cap_usd: float | None = None  # the run stops before it would pass it
+
+    @property
+    def targets(self) -> int:
+        return sum(len(batch.targets) for batch in self.batches)
+
+    @property
+    def estimate(self) -> Estimate:
+        """The sum over all batches; seconds as if they ran one after another."""
+        parts = [batch.estimate for batch in self.batches]
+        known = [part.usd for part in parts if part.usd is not None]
+        return Estimate(
+            sum(part.input_tokens for part in parts),
+            sum(part.output_tokens for part in parts),
+            sum(known) if len(known) == len(parts) else None,
+            sum(part.seconds for part in parts),
+        )
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"  # every batch came to an end, failed ones included
+    STOPPED = "stopped"  # by the person
+    CAPPED = "capped"  # by the spending cap
+    FAILED = "failed"  # by a failure that hits every batch
+    INTERRUPTED = "interrupted"  # the process died
+
+
+# The events of a run. `at` is seconds since the epoch; batches are named by number. ---------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    run: int
+    plan: Plan
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted:
+    batch: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPhase:
+    """`at` lets a screen count up; the countdown itself is asked of the run."""
+
+    batch: int
+    phase: Phase
+    attempt: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    batch: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    batch: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionDrafted:
+    batch: int
+    suggestion: Suggestion
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingToRetry:
+    batch: int
+    seconds: float
+    failure: Failure
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRaised:
+    batch: int
+    spent: int
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDropped:
+    batch: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """Exact tokens of one attempt of a batch, and what they cost (None where no rate is known)."""
+
+    batch: int
+    usage: Usage
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """`missing` are targets that the answer did not cover; `unusable` counts what could not be read."""
+
+    batch: int
+    missing: tuple[Target, ...]
+    unusable: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFailed:
+    batch: int
+    failure: Failure
+    missing: tuple[Target, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCancelled:
+    batch: int
+    missing: tuple[Target, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    state: RunState
+    at: float
+    failure: Failure | None = None  # why, where `state` is FAILED
+
+
+RunEvent = (
+    RunStarted
+    | BatchStarted
+    | BatchPhase
+    | ReasoningDelta
+    | AnswerDelta
+    | SuggestionDrafted
+    | WaitingToRetry
+    | BudgetRaised
+    | ParameterDropped
+    | UsageReported
+    | BatchFinished
+    | BatchFailed
+    | BatchCancelled
+    | RunEnded
+)
+
+
+class Recorder(Protocol):
+    """Keeps what a run says. The engine awaits it before anybody else hears of an event, so what a
+    person sees is already safe."""
+
+    async def start(self, plan: Plan, at: float) -> int:
+        """A new run's number. Raises `Problem` where nothing can be kept."""
+
+    async def record(self, run: int, event: RunEvent) -> None: ...

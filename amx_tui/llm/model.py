@@ -1,0 +1,227 @@
+"""The words of the llm room: providers, models, requests, events, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from amx_tui.config.model import Key, Profile, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A row of `providers.PROVIDERS`: who serves models, and how it wants to be asked."""
+
+    id: str
+    title: str
+    bases: tuple[str, ...]  # the first is the default
+    key_variable: str | None = None  # beside AMX_LLM_API_KEY
+    key_page: str = ""  # where a person makes a key
+    key_prefix: str = ""  # what its keys begin with, for a warning only
+    needs_key: bool = True
+    pick_when: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # How effort is said on reasoning routes, unless the model says otherwise.
+    effort_as: EffortAs = "reasoning"
+
+
+EffortAs = Literal["reasoning", "reasoning_effort", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD per million tokens, and where the figures come from. `cached` None: as `input`."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a model can do. `context` and `max_output` in tokens, None where not known."""
+
+    id: str
+    provider: str
+    context: int | None = None
+    max_output: int | None = None
+    reasons: bool = False
+    effort_as: EffortAs | None = None  # None: as the provider says it
+    efforts: tuple[str, ...] = ("minimal", "low", "medium", "high")
+    pins_temperature: bool = False
+    has_logprobs: bool = False
+    rates: Rates | None = None
+    pick_when: str = ""
+    retired: str | None = None  # ISO date since when
+    successor: str | None = None
+    is_inferred: bool = False  # not in the table: guessed from its name
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a request goes, and the key that belongs there and nowhere else."""
+
+    provider: Provider
+    base: str
+    key: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything about a request but its messages."""
+
+    profile: Profile
+    model: Model
+    endpoint: Endpoint
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more requests. `cached` is part of `input`, `reasoning` part of `output`."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.cached + other.cached,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
+
+class Phase(StrEnum):
+    CONNECTING = "connecting"
+    WAITING = "waiting for the first token"
+    THINKING = "thinking"
+    ANSWERING = "answering"
+
+
+class FailureKind(StrEnum):
+    """One for each row of `failures.FAILURES`."""
+
+    KEY_REJECTED = "key rejected"
+    FORBIDDEN = "forbidden"
+    MODEL_MISSING = "model missing"
+    RATE_LIMITED = "rate limited"
+    OVERLOADED = "overloaded"
+    QUOTA_SPENT = "quota spent"
+    CONTEXT_OVERFLOW = "context overflow"
+    CONTENT_FILTERED = "content filtered"
+    BAD_REQUEST = "bad request"
+    SERVER_ERROR = "server error"
+    UNREACHABLE = "unreachable"
+    TLS = "TLS"
+    SILENCE = "silence"
+    CUT = "cut connection"
+    MALFORMED = "malformed answer"
+    NOTHING_VISIBLE = "nothing visible"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure in a person's words. `hits_all` is true where every other request of the run would
+    fail the same way; `is_retried` where asking again may help; `retry_after` in seconds."""
+
+    kind: FailureKind
+    what: str
+    why: str = ""
+    remedy: str = ""
+    is_retried: bool = False
+    hits_all: bool = False
+    retry_after: float | None = None
+    status: int | None = None
+
+
+class CallFailed(Exception):
+    """A call ended without an answer that can be used."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+# What a call yields, in the order in which it happens. -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    phase: Phase
+    attempt: int  # counts from 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningText:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSeen:
+    """The tokens of one attempt, exact, once each attempt at most."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWait:
+    """The call waits before it asks again."""
+
+    seconds: float
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRaise:
+    """The answer was empty because thinking spent the output budget; it is asked again with more."""
+
+    spent: int
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDrop:
+    """A parameter was left out or replaced, because the model pins it or the provider refused it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The answer is complete, or as complete as `finish_reason` (`stop`, `length`, …) says."""
+
+    finish_reason: str
+
+
+CallEvent = (
+    PhaseChanged
+    | ReasoningText
+    | AnswerText
+    | UsageSeen
+    | RetryWait
+    | BudgetRaise
+    | ParameterDrop
+    | Ended
+)

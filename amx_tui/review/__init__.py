@@ -1,0 +1,1 @@
+"""Keeps suggestions, decisions and what was written; renders exports; knows no network and no screen."""
