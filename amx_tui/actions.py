@@ -1,0 +1,175 @@
+"""Every action that a key can start, once: bindings, key bar, help, palette and the person's own key
+map in `tui.yml` are all made from this table.
+
+The rule for keys: a capital letter takes you somewhere, a small letter does something here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`id` is `ROOM.NAME`: the screen (or `app`, `list`, …) on which it works and the name of its
+    `action_NAME` method there. `keys` are Textual's key names, comma-separated. `bar` is its place in
+    the key bar, 0 where it is not shown. An action with `command` is known to AMX by that name."""
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    bar: int = 0
+    shown_key: str = ""
+    command: str = ""
+
+    @property
+    def room(self) -> str:
+        return self.id.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.id.partition(".")[2]
+
+
+ACTIONS: tuple[Action, ...] = (
+    # Everywhere.
+    Action("app.browse", "B", "Browse", "The schema: what there is and what lacks a description"),
+    Action("app.drafting", "D", "Drafting", "The run that goes on, or the last one"),
+    Action("app.review", "R", "Review", "Decide on what was drafted"),
+    Action("app.write", "W", "Write", "Write what was accepted, or export it"),
+    Action("app.history", "H", "History", "Past runs and what they cost"),
+    Action("app.profiles", "P", "Profiles", "LLM profiles and their keys", command="llm-profiles"),
+    Action("app.prices", "dollar_sign", "Prices", "What each model costs", shown_key="$"),
+    Action("app.help", "question_mark,f1", "help", "All keys of this screen", 99, "?"),
+    Action("app.quit", "q,ctrl+q", "quit", "Leave amx-tui; asks while a run is going"),
+    # In every list.
+    Action("list.up", "up,k", "up", "One row up"),
+    Action("list.down", "down,j", "down", "One row down"),
+    Action("list.page_up", "pageup,ctrl+b", "page up", "One page up"),
+    Action("list.page_down", "pagedown,ctrl+f", "page down", "One page down"),
+    Action("list.first", "home,g", "first", "To the first row"),
+    Action("list.last", "end,G", "last", "To the last row"),
+    Action("list.choose", "enter", "choose", "Open or choose this row"),
+    # In every text that scrolls by itself.
+    Action("stream.up", "up,k", "up", "One line up"),
+    Action("stream.down", "down,j", "down", "One line down"),
+    Action("stream.page_up", "pageup,ctrl+b", "page up", "One page up"),
+    Action("stream.page_down", "pagedown,ctrl+f", "page down", "One page down"),
+    Action("stream.first", "home,g", "first", "To the beginning"),
+    Action("stream.last", "end,G", "last", "To the end, and follow it again"),
+    # Browse.
+    Action("browse.mark", "space", "mark", "Mark this table or column for drafting", 1),
+    Action("browse.mark_all", "m", "mark all undescribed", "Mark all that lack a description", 2),
+    Action("browse.draft", "d", "draft", "Draft descriptions of what is marked", 3),
+    Action("browse.sent", "s", "what is sent", "Show word for word what would be sent", 6),
+    Action("browse.into", "right,l", "into", "Unfold, or go to the columns"),
+    Action("browse.out", "left,h", "out", "Fold, or go back to the tables"),
+    Action("browse.find", "slash", "filter", "Filter tables and columns by text", 4, "/"),
+    Action("browse.show", "f", "show", "Show all, what is undescribed, or what is marked", 5),
+    Action("browse.refresh", "r", "read again", "Read the schema again"),
+    Action("browse.back", "escape", "back", "One level out"),
+    # Start: a chooser where no database was named.
+    Action("start.back", "escape", "back", "Leave the field"),
+    # Draft: what will be sent, before it is.
+    Action("draft.start", "enter", "start", "Send it", 1),
+    Action("draft.profile", "p", "other profile", "The next profile of config.yml", 2),
+    Action("draft.privacy", "v", "privacy", "Send less or more of the rows", 3),
+    Action("draft.cap", "c", "cap", "The run stops before it would cost more", 4),
+    Action("draft.following", "n", "next batch", "Read the next batch's text", 5),
+    Action("draft.redo", "o", "described ones too", "Also draft what is described already"),
+    Action("draft.back", "escape", "back", "Back, nothing is sent", 9),
+    # Drafting.
+    Action("drafting.follow", "enter", "follow batch", "Follow the batch under the cursor"),
+    Action("drafting.view", "v", "thinking/answer/request", "Reasoning, answer or request", 3),
+    Action(
+        "drafting.more_time", "plus,equals_sign", "more time", "A minute more of silence", 1, "+"
+    ),
+    Action("drafting.retry", "t", "try again", "Ask again what failed or is missing", 4),
+    Action("drafting.cancel", "delete,backspace", "cancel batch", "Stop waiting for this batch", 6),
+    Action("drafting.stop", "x", "stop run…", "Stop the run and keep what arrived", 5),
+    Action("drafting.back", "escape", "back", "Back to Browse; the run goes on", 0),
+    # Review.
+    *(
+        Action(
+            f"review.accept_{n}",
+            str(n),
+            f"accept {n}",
+            f"Accept alternative {n} and go to the next undecided",
+        )
+        for n in range(1, 6)
+    ),
+    Action("review.accept", "a", "accept", "Accept the marked alternative", 2),
+    Action("review.next_alternative", "right,l,tab", "next", "Mark the next alternative"),
+    Action("review.previous_alternative", "left,h,shift+tab", "previous", "Mark the one before"),
+    Action("review.edit", "e", "edit", "Edit the marked alternative, then keep it", 3),
+    Action("review.own", "o", "own words", "Write a description of your own", 4),
+    Action("review.reject", "r", "reject", "Reject all alternatives", 5),
+    Action("review.later", "s", "later", "Set it aside", 6),
+    Action("review.undo", "u", "undo", "Take back the last decision; any number of times", 7),
+    Action("review.redo", "ctrl+r", "redo", "Put back what undo took"),
+    Action("review.find", "slash", "filter", "Filter by text", 8, "/"),
+    Action("review.show", "f", "show", "Show all, or only one state", 9),
+    Action("review.copy", "c", "copy", "Copy the marked alternative"),
+    Action("review.back", "escape", "back", "One level out"),
+    # The editor of one text.
+    Action("editor.keep", "ctrl+s", "keep", "Keep this text", 1),
+    Action("editor.leave", "escape", "leave", "Leave; asks if the text was changed", 2),
+    # Write.
+    Action("write.apply", "enter,a", "write…", "Write all of them, after a question", 1),
+    Action("write.export", "x", "export…", "Write SQL or Markdown into a file", 2),
+    Action(
+        "write.undo", "u", "undo last write…", "Put the old texts back where ours still stand", 3
+    ),
+    Action("write.refresh", "r", "read again", "Read the database again"),
+    Action("write.back", "escape", "back", "Back to Review"),
+    # Profiles.
+    Action("profiles.add", "n", "new", "A new LLM profile", 1, command="add-llm-profile"),
+    Action(
+        "profiles.use", "enter", "use this one", "Make it the active profile", 2, command="use-llm"
+    ),
+    Action("profiles.edit", "e", "edit", "Change this profile", 3),
+    Action("profiles.back", "escape", "back", "Back to Browse"),
+    Action("profile.save", "ctrl+s", "save", "Save the profile to config.yml", 1),
+    Action("profile.leave", "escape", "leave", "Leave without saving", 2),
+    # History and prices.
+    Action("history.open", "enter", "review it", "Review what this run drafted", 1),
+    Action("history.back", "escape", "back", "Back to Browse"),
+    Action("prices.back", "escape", "back", "Back to Browse"),
+    # Questions.
+    Action("question.yes", "y", "yes", "Yes", 1),
+    Action("question.no", "n,escape", "no", "No", 2),
+    Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+# How a key is written for people; what is not here is written as it is.
+KEY_NAMES = {
+    "escape": "esc",
+    "question_mark": "?",
+    "dollar_sign": "$",
+    "slash": "/",
+    "plus": "+",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "delete": "del",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "shift-tab",
+}
+
+
+def actions_of(room: str) -> tuple[Action, ...]:
+    """The actions of a room, in the order of the table."""
+    return tuple(action for action in ACTIONS if action.room == room)
+
+
+def key_name(action: Action) -> str:
+    """The first key of an action, as people write it."""
+    if action.shown_key:
+        return action.shown_key
+    key = action.keys.split(",")[0]
+    return KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-"))

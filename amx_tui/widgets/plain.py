@@ -1,0 +1,87 @@
+"""The one way to put words on the screen: whatever is shown passes through here and is neither read as
+markup nor able to move the cursor. Screens use nothing else (a test forbids Textual's own)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from amx_tui.base.text import clean
+
+# A piece of a line: the words, and the name of the ink they are written in ("" for plain).
+Piece = tuple[str, str]
+Line = Iterable[Piece]
+
+# What an ink looks like: a theme colour and a text style. The names are the only looks that screens
+# know, and no colour carries a meaning alone: every state has its own sign or word as well.
+INKS: dict[str, tuple[str, str]] = {
+    "dim": ("$text-muted", ""),
+    "strong": ("", "bold"),
+    "title": ("$primary", "bold"),
+    "key": ("$accent", "bold"),
+    "accent": ("$accent", ""),
+    "good": ("$success", ""),
+    "warn": ("$warning", ""),
+    "bad": ("$error", ""),
+    "old": ("$text-muted", "strike"),
+    "new": ("$success", ""),
+    "demo": ("$warning", "bold"),
+    "here": ("", "bold reverse"),
+}
+_STYLES = {"": ""} | {ink: f"{style} {colour}".strip() for ink, (colour, style) in INKS.items()}
+
+
+def content(line: Line) -> Content:
+    """The pieces as Textual content: cleaned, and never parsed as markup."""
+    return Content.assemble(*((clean(words), _STYLES[ink]) for words, ink in line))
+
+
+def lines(*rows: Line) -> Content:
+    """Several rows, one below the other."""
+    return Content("\n").join(content(row) for row in rows)
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` terminal cells: padded, or cut with an ellipsis."""
+    if width <= 0:
+        return ""
+    text = clean(text).replace("\n", " ")
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…"
+    pad = " " * (width - length)
+    return pad + text if right else text + pad
+
+
+class Plain(Static):
+    """Text that is shown as it is."""
+
+    def __init__(
+        self, *pieces: Piece | str, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__("", markup=False, id=id, classes=classes)
+        self.write(*pieces)
+
+    def write(self, *pieces: Piece | str) -> None:
+        """Shows one line (or a text with newlines) made of these pieces."""
+        self.update(content((piece, "") if isinstance(piece, str) else piece for piece in pieces))
+
+    def write_lines(self, rows: Iterable[Line]) -> None:
+        """Shows these lines."""
+        self.update(lines(*rows))
+
+
+def say(widget: Widget, words: str, *, title: str = "", severity: str = "information") -> None:
+    """A notice in the corner. Long words stay longer."""
+    level = severity if severity in ("warning", "error") else "information"
+    widget.app.notify(
+        clean(words),
+        title=clean(title),
+        severity=level,  # type: ignore[arg-type]
+        timeout=4 + len(words) / 40,
+        markup=False,
+    )

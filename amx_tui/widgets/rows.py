@@ -1,0 +1,177 @@
+"""A list of any length, drawn line by line: only what is visible costs anything.
+
+It knows how many rows there are and asks for the pieces of those that it shows; whose rows they are
+it does not know. (Textual's own lists stall at 10 000 rows: measured in 8.2.8.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from amx_tui.base.text import clean
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import INKS, Line
+
+Draw = Callable[[int, int], Line]
+
+
+class Inked(ScrollView):
+    """A view that draws its own lines with the inks of `amx_tui.widgets.plain`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in (*INKS, "cursor")}
+    DEFAULT_CSS = (
+        """
+    Inked {
+        scrollbar-size-vertical: 1;
+        & > .ink--cursor { background: $surface-lighten-2; }
+        &:focus > .ink--cursor { background: $primary 35%; text-style: bold; }
+        &:nocolor:focus > .ink--cursor { text-style: reverse; }
+    """
+        + "".join(
+            f"& > .ink--{ink} {{"
+            + (f" color: {colour};" if colour else "")
+            + (f" text-style: {style};" if style else "")
+            + " }\n"
+            for ink, (colour, style) in INKS.items()
+        )
+        + "}"
+    )
+
+    def ink(self, name: str) -> Style:
+        return self.get_component_rich_style(f"ink--{name}", partial=True)
+
+    def strip_of(self, line: Line, width: int, base: Style) -> Strip:
+        """The pieces, cleaned, cut or padded to `width` cells."""
+        segments = []
+        used = 0
+        for words, ink in line:
+            if used >= width:
+                break
+            words = clean(words).replace("\n", " ")
+            segments.append(Segment(words, base + self.ink(ink) if ink else base))
+            used += cell_len(words)
+        return Strip(segments, used).adjust_cell_length(width, base)
+
+
+class RowList(Inked, can_focus=True):
+    """A list with a cursor. `draw(index, width)` gives the pieces of a row."""
+
+    BINDINGS = bindings_of("list")
+
+    class Moved(Message):
+        """The cursor stands on another row, or the row under it is another one."""
+
+        def __init__(self, rows: RowList, index: int) -> None:
+            super().__init__()
+            self.rows = rows
+            self.index = index
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    class Chosen(Moved):
+        """Enter, or a click on the row under the cursor."""
+
+    def __init__(self, draw: Draw, *, empty: str = "", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._draw = draw
+        self._count = 0
+        self._empty = empty
+        self.cursor = 0
+
+    def show(self, count: int, *, cursor: int | None = None, empty: str | None = None) -> None:
+        """There are now `count` rows, whatever they are; the cursor goes to `cursor` or stays. An
+        empty list shows the words of `empty`."""
+        self._count = count
+        if empty is not None:
+            self._empty = empty
+        self.virtual_size = Size(self.size.width, count)
+        self.cursor = min(max(self.cursor if cursor is None else cursor, 0), max(count - 1, 0))
+        self._reveal()
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def go(self, index: int) -> None:
+        """Puts the cursor on a row and tells whoever listens."""
+        if not self._count:
+            return
+        index = min(max(index, 0), self._count - 1)
+        if index != self.cursor:
+            before, self.cursor = self.cursor, index
+            self.refresh_row(before)
+            self.refresh_row(index)
+        self._reveal()
+        self.post_message(self.Moved(self, index))
+
+    def refresh_row(self, index: int) -> None:
+        """Draws one row again."""
+        y = index - self.scroll_offset.y
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _reveal(self) -> None:
+        height = self.scrollable_content_region.height
+        top = self.scroll_offset.y
+        if height and not top <= self.cursor < top + height:
+            y = self.cursor if self.cursor < top else self.cursor - height + 1
+            self.scroll_to(y=y, animate=False, force=True)
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, self._count)
+        self._reveal()
+
+    def render_line(self, y: int) -> Strip:
+        index = y + self.scroll_offset.y
+        width = self.size.width
+        base = self.rich_style
+        if index >= self._count:
+            if self._count == 0 and y < len(words := self._empty.split("\n")):
+                return self.strip_of([(" " + words[y], "dim")], width, base)
+            return Strip.blank(width, base)
+        if index == self.cursor:
+            base += self.ink("cursor")
+        return self.strip_of(self._draw(index, width), width, base)
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y + self.scroll_offset.y
+        if index < self._count:
+            same = index == self.cursor
+            self.go(index)
+            if same:
+                self.action_choose()
+
+    def action_up(self) -> None:
+        self.go(self.cursor - 1)
+
+    def action_down(self) -> None:
+        self.go(self.cursor + 1)
+
+    def action_page_up(self) -> None:
+        self.go(self.cursor - max(self.size.height - 1, 1))
+
+    def action_page_down(self) -> None:
+        self.go(self.cursor + max(self.size.height - 1, 1))
+
+    def action_first(self) -> None:
+        self.go(0)
+
+    def action_last(self) -> None:
+        self.go(self._count - 1)
+
+    def action_choose(self) -> None:
+        if self._count:
+            self.post_message(self.Chosen(self, self.cursor))
