@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.config.model import Privacy
 from amx_tui.llm.model import Failure, Message, Phase, Usage
@@ -111,6 +112,17 @@ class Plan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a person wants described. `targets` None means the whole catalog; a marked table stands
+    for itself and all its columns unless `exact`. Described ones are drafted again only where
+    `redo_described` says so: replacing a person's text is an explicit choice."""
+
+    targets: frozenset[Target] | None = None
+    exact: bool = False
+    redo_described: bool = False
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"  # every batch came to an end, failed ones included
@@ -174,10 +186,22 @@ class WaitingToRetry:
 
 
 @dataclass(frozen=True, slots=True)
+class AskingAgain:
+    """A further request of a batch, only for the targets that it still lacks. `failure` is what cut
+    the request before short, None where its answer simply left them out."""
+
+    batch: int
+    targets: tuple[Target, ...]
+    at: float
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetRaised:
     batch: int
     spent: int
     budget: int
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +209,7 @@ class ParameterDropped:
     batch: int
     name: str
     reason: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +251,7 @@ class RunEnded:
     state: RunState
     at: float
     failure: Failure | None = None  # why, where `state` is FAILED
+    problem: Problem | None = None  # why, where what arrived could no longer be kept
 
 
 RunEvent = (
@@ -236,6 +262,7 @@ RunEvent = (
     | AnswerDelta
     | SuggestionDrafted
     | WaitingToRetry
+    | AskingAgain
     | BudgetRaised
     | ParameterDropped
     | UsageReported
