@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from amx_tui.catalog.model import Target
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.drafting.model import RunState, Suggestion
 from amx_tui.llm.model import Usage
+
+
+class StoreProblem(Problem):
+    """`tui.db` cannot be opened, read or written."""
 
 
 class Verdict(StrEnum):
@@ -17,6 +22,11 @@ class Verdict(StrEnum):
     EDITED = "edited"  # a text of the person's own
     REJECTED = "rejected"
     LATER = "later"
+
+    @property
+    def keeps_text(self) -> bool:
+        """Whether there is a text to write."""
+        return self in (Verdict.ACCEPTED, Verdict.EDITED)
 
 
 class State(StrEnum):
@@ -28,6 +38,19 @@ class State(StrEnum):
     REJECTED = "rejected"
     LATER = "later"
     WRITTEN = "written"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """A decision that is about to be taken. `previous` is the text that the person saw standing there,
+    `run` the one whose suggestion they looked at, None where there was none."""
+
+    target: Target
+    verdict: Verdict
+    text: str | None = None
+    alternative: int | None = None
+    previous: str | None = None
+    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as the store remembers it."""
+    """A run as the store remembers it. `usd` is None where the cost of some request is not known."""
 
     id: int
     database: str
@@ -84,3 +107,29 @@ class RunRecord:
     drafted: int
     usage: Usage
     usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened to a batch of a run, in words: a wait, a raised budget, a failure."""
+
+    batch: int
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One text that we tried to write. `group` is what was written together; `undoes` is the group
+    that this one took back, None for an ordinary write. `outcome` None: it was begun, and nobody knows
+    yet how it ended. `run` and `model` say where the text came from, None for a person's own."""
+
+    group: int
+    change: Change
+    outcome: Outcome | None
+    detail: str
+    who: str
+    at: float
+    run: int | None
+    model: str | None
+    undoes: int | None

@@ -1,0 +1,141 @@
+"""Writes decided texts into the database and takes them back. Blocking: call it in worker threads.
+
+Which texts, and whether the person agreed, is decided before; that nothing is written over a text that
+changed since it was read is the connector's promise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from amx_tui.catalog.model import Catalog, Change, Connector, Outcome, Written
+from amx_tui.review.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """What would be written: `statement` word for word, `present` the text that stands there now.
+    `is_gone` is true where the target is no longer in the database; nothing is written there."""
+
+    change: Change
+    statement: str
+    present: str | None
+    is_gone: bool = False
+
+    @property
+    def changed_meanwhile(self) -> bool:
+        """Whether somebody else's text stands there: it would be left alone."""
+        return (self.present or None) not in (self.change.old or None, self.change.new or None)
+
+
+def pending(store: Store, connector: Connector, catalog: Catalog) -> tuple[PendingChange, ...]:
+    """Everything that is decided and not written yet, in the order of the review. `catalog` is read
+    from the same database, and says what stands there now.
+
+    Raises:
+        StoreProblem, CatalogProblem: where either cannot be read.
+    """
+    settle_cut_off(store, connector, catalog)
+    decided = store.decided(connector.identity)
+    changes = []
+    for change in store.to_write(connector.identity):
+        present = catalog.comment(change.target)
+        # The very text over which the person decided may stand there again, whatever we wrote since.
+        if present != change.old and present == decided[change.target].previous:
+            change = replace(change, old=present)
+        changes.append(change)
+    there = [change for change in changes if catalog.holds(change.target)]
+    statements = dict(zip(there, connector.statements(there), strict=True)) if there else {}
+    return tuple(
+        PendingChange(
+            change,
+            statements.get(change, ""),
+            catalog.comment(change.target),
+            is_gone=change not in statements,
+        )
+        for change in changes
+    )
+
+
+def apply_changes(
+    store: Store,
+    connector: Connector,
+    changes: Sequence[Change],
+    who: str,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[Written]:
+    """Writes table by table and yields what became of each change, already journaled. All of it is
+    one group: one `undo_write` takes it back.
+
+    Raises:
+        StoreProblem, CatalogProblem: what was written before that is journaled.
+    """
+    if changes:
+        group = store.begin_write(connector.identity, changes, who=who)
+        yield from _write(store, connector, changes, who, group, clock)
+
+
+def undo_write(
+    store: Store, connector: Connector, who: str, *, clock: Callable[[], float] = time.time
+) -> Iterator[Written]:
+    """Puts back what stood before the newest group of texts, wherever ours still stands. Yields
+    nothing where there is nothing to take back.
+
+    Raises:
+        StoreProblem, CatalogProblem: what was put back before that is journaled.
+    """
+    undoes = store.undoable_group(connector.identity)
+    changes = store.undoable(connector.identity)
+    if undoes is not None and changes:
+        group = store.begin_write(connector.identity, changes, who=who, undoes=undoes)
+        yield from _write(store, connector, changes, who, group, clock)
+
+
+def settle_cut_off(store: Store, connector: Connector, catalog: Catalog) -> tuple[Written, ...]:
+    """Finds out, from what stands in the database, how writes ended whose process died in the middle,
+    and journals it."""
+    settled = []
+    for entry in store.unresolved(connector.identity):
+        stands = (catalog.comment(entry.change.target) or None) == (entry.change.new or None)
+        written = (
+            Written(entry.change, Outcome.WRITTEN, "found written after amx-tui was cut off")
+            if stands
+            else Written(entry.change, Outcome.FAILED, "amx-tui was cut off before it was written")
+        )
+        store.record_written(
+            connector.identity, [written], who=entry.who, at=entry.at, group=entry.group
+        )
+        settled.append(written)
+    return tuple(settled)
+
+
+def _write(
+    store: Store,
+    connector: Connector,
+    changes: Sequence[Change],
+    who: str,
+    group: int,
+    clock: Callable[[], float],
+) -> Iterator[Written]:
+    waiting: list[Written] = []
+
+    def journal() -> list[Written]:
+        done = waiting.copy()
+        waiting.clear()
+        if done:
+            store.record_written(connector.identity, done, who=who, at=clock(), group=group)
+        return done
+
+    try:
+        for written in connector.write(changes):
+            if waiting and waiting[0].change.target.of_table != written.change.target.of_table:
+                yield from journal()
+            waiting.append(written)
+        yield from journal()
+    finally:
+        # Where the database failed in the middle, or nobody listens any more, what it said is kept;
+        # the rest stays open in the journal until `settle_cut_off` has looked what stands there.
+        journal()
