@@ -1,0 +1,399 @@
+"""YAML as a tree that still knows where each piece stands in the text; it knows YAML and nothing of
+what the file means.
+
+The tree is made of the parser's events. An alias stays a pointer and is never copied, so a file that
+refers to itself a billion times costs no more than its length.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from amx_tui.config.folders import shown_path
+from amx_tui.config.model import ConfigProblem
+
+if TYPE_CHECKING:
+    import yaml
+
+LARGEST = 2 * 1024 * 1024  # bytes; a settings file beyond this is something else
+_DEEPEST = 64
+
+_NAMESPACE = "tag:yaml.org,2002:"
+_MERGE = _NAMESPACE + "merge"
+STRING = _NAMESPACE + "str"
+
+# What the two parsers of PyYAML say, and what a person understands. Their own sentences may quote
+# the file, and the file may hold a key: they are never repeated.
+_WORDS = (
+    ("cannot start any token", "A tab, or one of the signs @ ` %, stands where a value begins"),
+    ("could not find expected ':'", "A colon is missing after a name"),
+    ("mapping values are not allowed", "There is a colon too many, or the indentation is wrong"),
+    ("expected <block end>", "This line is not indented like its neighbours"),
+    ("did not find expected key", "This line is not indented like its neighbours"),
+    ("found a tab", "A tab is used for indentation; YAML wants spaces"),
+    ("unexpected end of stream", "A quotation mark is opened and not closed"),
+    ("did not find expected ','", "A bracket or a brace is opened and not closed"),
+    ("expected ','", "A bracket or a brace is opened and not closed"),
+    ("escape", "A backslash inside double quotes means something else than you think"),
+    ("unexpected ':'", "A colon inside brackets or braces needs a space or quotation marks"),
+)
+
+
+class Kind(StrEnum):
+    SCALAR = "scalar"
+    MAPPING = "mapping"
+    SEQUENCE = "sequence"
+    ALIAS = "alias"
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A piece of YAML. `start` and `end` count characters of the text it was read from, `line` and
+    `column` count from 1. The end of a block collection is not where its content ends: see
+    `content_end`. No repr shows what the file says."""
+
+    kind: Kind
+    start: int
+    end: int
+    line: int
+    column: int
+    tag: str = ""
+    text: str = field(default="", repr=False)
+    style: str | None = None  # of a scalar: None plain, ' " | >
+    is_flow: bool = False
+    anchor: str | None = None
+    pairs: list[tuple[Node, Node]] = field(default_factory=list, repr=False)
+    items: list[Node] = field(default_factory=list, repr=False)
+    target: Node | None = field(default=None, repr=False)
+
+    @property
+    def resolved(self) -> Node:
+        """What an alias stands for; every other node is itself."""
+        return self.target or self
+
+    @property
+    def is_null(self) -> bool:
+        return self.resolved.tag == _NAMESPACE + "null"
+
+    @property
+    def is_mapping(self) -> bool:
+        return self.resolved.kind is Kind.MAPPING
+
+    @property
+    def truth(self) -> bool | None:
+        """The value of a yes/no scalar, None for anything else."""
+        node = self.resolved
+        if node.tag == _NAMESPACE + "bool" or node.text.lower() in ("true", "false"):
+            return node.text.lower() in ("true", "yes", "on")
+        return None
+
+    @property
+    def number(self) -> int | float | None:
+        """The value of a number, also of one in quotation marks; None for anything else, and for
+        what is infinite or too large to be exact."""
+        import yaml
+
+        node = self.resolved
+        if node.kind is not Kind.SCALAR or node.tag == _NAMESPACE + "bool":
+            return None
+        scalar = yaml.ScalarNode(tag=node.tag, value=node.text)
+        try:
+            if node.tag == _NAMESPACE + "int":
+                whole = int(yaml.constructor.SafeConstructor().construct_yaml_int(scalar))
+                return whole if abs(whole) < 2**53 else None
+            if node.tag == _NAMESPACE + "float":
+                value = float(yaml.constructor.SafeConstructor().construct_yaml_float(scalar))
+            else:
+                value = float(node.text)
+        except (ValueError, OverflowError):
+            return None
+        return value if math.isfinite(value) else None
+
+    def pair(self, key: str) -> tuple[Node, Node] | None:
+        """The key and the value that stand in this very mapping, the last of equal ones; merged-in
+        keys are not looked at, and an alias is not followed."""
+        found = None
+        for name, value in self.pairs:
+            if name.resolved.kind is Kind.SCALAR and name.tag != _MERGE:
+                found = (name, value) if name.resolved.text == key else found
+        return found
+
+    def mapping(self) -> dict[str, Node]:
+        """The values by the text of their keys, `<<` followed, the last of equal keys; empty for
+        whatever is no mapping. Keys that are no scalars are left out.
+
+        Raises:
+            ConfigProblem: where `<<` leads back to itself, or too deep.
+        """
+        return _flatten(self.resolved, (), {})
+
+
+def _flatten(
+    node: Node, above: tuple[int, ...], known: dict[int, dict[str, Node]]
+) -> dict[str, Node]:
+    if id(node) in known:
+        return known[id(node)]
+    if id(node) in above or len(above) > _DEEPEST:
+        raise ConfigProblem(
+            f"The << of line {node.line} refers to itself, or through too many others",
+            remedy="Write the keys out instead of merging them",
+        )
+    merged: dict[str, Node] = {}
+    own: dict[str, Node] = {}
+    for key, value in node.pairs:
+        if key.tag == _MERGE:
+            source = value.resolved
+            sources = source.items if source.kind is Kind.SEQUENCE else [source]
+            # The first of several wins, an explicit key wins over all: yaml.org/type/merge.html.
+            for part in reversed(sources):
+                merged |= _flatten(part.resolved, (*above, id(node)), known)
+        elif key.resolved.kind is Kind.SCALAR:
+            own[key.resolved.text] = value
+    known[id(node)] = merged | own
+    return known[id(node)]
+
+
+def read_text(path: Path) -> str | None:
+    """The text of `path`, line ends and a byte order mark as they are; None where there is no file.
+
+    Raises:
+        ConfigProblem: for what is no file, cannot be read, is not UTF-8 or too large to be settings.
+    """
+    name = shown_path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigProblem(
+                f"{name} is not a file",
+                "Settings are read from a file of that name",
+                "Move away what stands there, or export AMX_CONFIG_DIR=/another/folder",
+            )
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigProblem(
+            f"{name} cannot be read",
+            getattr(error, "strerror", None) or "Its path cannot be used",
+            f"Make it readable: chmod u+r {name}",
+        ) from None
+    if len(raw) > LARGEST:
+        raise ConfigProblem(
+            f"{name} is too large to be settings ({len(raw):,} bytes)",
+            f"More than {LARGEST:,} bytes are not read",
+            "Look whether something else was written into it",
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+    # Raised here, because the error would carry the whole file along.
+    raise ConfigProblem(
+        f"{name} is not UTF-8 text at line {line}, column {column}",
+        "It was probably saved in another encoding",
+        "Save it as UTF-8 in an editor",
+    )
+
+
+def parse(text: str, name: str, *, pure: bool = False) -> Node | None:
+    """The tree of the one document in `text`; None where it holds nothing but comments.
+
+    `name` is how a problem calls the file. `pure` asks for PyYAML's own parser, where the much
+    faster libyaml would be used.
+
+    Raises:
+        ConfigProblem: where `text` is not YAML; says the line and the column, and quotes nothing.
+    """
+    import yaml
+
+    problem: ConfigProblem | None = None
+    # libyaml does not count a byte order mark, so its positions would be off by one.
+    offset = 1 if text.startswith("\ufeff") else 0
+    if stray := yaml.reader.Reader.NON_PRINTABLE.search(text, offset):
+        line = text.count("\n", 0, stray.start()) + 1
+        column = stray.start() - text.rfind("\n", 0, stray.start())
+        raise _invalid(
+            name, line, column, "There is a control character, which YAML does not allow"
+        )
+    loader = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Builder(name, offset).build(yaml.parse(text[offset:], Loader=loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = f"{error.context or ''} {error.problem or ''}"
+        words = next((ours for theirs, ours in _WORDS if theirs in said), "")
+        problem = _invalid(
+            name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, words
+        )
+    except yaml.YAMLError:
+        problem = _invalid(name, 1, 1, "")
+    # Raised here, because the error would carry lines of the file along.
+    raise problem
+
+
+def _invalid(name: str, line: int, column: int, why: str) -> ConfigProblem:
+    return ConfigProblem(
+        f"{name} is not valid YAML at line {line}, column {column}",
+        why or "What stands there, or just before it, does not fit",
+        "Correct that line in an editor; until then nothing is written to the file",
+    )
+
+
+class _Builder:
+    """Makes the tree of the events. Without recursion: depth is limited, and said."""
+
+    def __init__(self, name: str, offset: int) -> None:
+        self._name = name
+        self._offset = offset
+        self._anchors: dict[str, Node] = {}
+
+    def build(self, events: Iterable[yaml.Event]) -> Node | None:
+        import yaml
+
+        root: Node | None = None
+        documents = 0
+        open_: list[tuple[Node, list[Node]]] = []
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._refuse(event, "A second document begins here; settings are only one")
+                continue
+            if isinstance(event, yaml.CollectionEndEvent):
+                node, children = open_.pop()
+                if event.end_mark is not None:
+                    node.end = event.end_mark.index + self._offset
+                if node.kind is Kind.SEQUENCE:
+                    node.items = children
+                else:
+                    node.pairs = list(zip(children[::2], children[1::2], strict=True))
+                continue
+            if not isinstance(event, yaml.NodeEvent):
+                continue
+            node = self._node(event)
+            if open_:
+                open_[-1][1].append(node)
+            else:
+                root = node
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_.append((node, []))
+                if len(open_) > _DEEPEST:
+                    self._refuse(event, "Something is nested here deeper than settings ever are")
+        if root is not None and root.is_null and root.start == root.end:
+            return None
+        return root
+
+    def _node(self, event: yaml.NodeEvent) -> Node:
+        import yaml
+
+        start, end = event.start_mark, event.end_mark
+        # Both parsers mark every event; their types only do not say so.
+        assert start is not None
+        assert end is not None
+        node = Node(
+            Kind.ALIAS,
+            start=start.index + self._offset,
+            end=end.index + self._offset,
+            line=start.line + 1,
+            column=start.column + 1,
+        )
+        if isinstance(event, yaml.AliasEvent):
+            node.target = self._anchors.get(event.anchor or "")
+            if node.target is None:
+                self._refuse(event, "It refers with * to an anchor that is not defined above")
+            return node
+        node.anchor = event.anchor
+        if isinstance(event, yaml.ScalarEvent):
+            node.kind, node.text = Kind.SCALAR, event.value
+            node.style = event.style or None
+            node.tag = event.tag or (plain_tag(event.value) if event.implicit[0] else STRING)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            is_sequence = isinstance(event, yaml.SequenceStartEvent)
+            node.kind = Kind.SEQUENCE if is_sequence else Kind.MAPPING
+            node.is_flow = bool(event.flow_style)
+            node.tag = event.tag or ""
+        if node.anchor:
+            self._anchors[node.anchor] = node
+        return node
+
+    def _refuse(self, event: yaml.Event, why: str) -> NoReturn:
+        mark = event.start_mark
+        raise _invalid(
+            self._name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, why
+        )
+
+
+def plain_tag(value: str) -> str:
+    """The tag that YAML 1.1 gives to `value` where it stands without quotation marks and tag."""
+    import yaml
+
+    return str(_resolver().resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call]
+
+
+@cache
+def _resolver() -> yaml.resolver.Resolver:
+    import yaml
+
+    return yaml.resolver.Resolver()
+
+
+def is_same(one: Node | None, other: Node | None) -> bool:
+    """Whether two trees mean the same: kinds, tags, values and the order of keys; not their style.
+    Aliases are compared by what they stand for, each pair of nodes once."""
+    seen: set[tuple[int, int]] = set()
+    waiting: list[tuple[Node | None, Node | None]] = [(one, other)]
+    while waiting:
+        left, right = waiting.pop()
+        if left is None or right is None:
+            if left is not right:
+                return False
+            continue
+        left, right = left.resolved, right.resolved
+        if (id(left), id(right)) in seen:
+            continue
+        seen.add((id(left), id(right)))
+        if (left.kind, left.tag, left.text) != (right.kind, right.tag, right.text):
+            return False
+        if len(left.items) != len(right.items) or len(left.pairs) != len(right.pairs):
+            return False
+        waiting.extend(zip(left.items, right.items, strict=True))
+        waiting.extend(zip(_flat(left), _flat(right), strict=True))
+    return True
+
+
+def _flat(node: Node) -> Iterator[Node]:
+    for key, value in node.pairs:
+        yield key
+        yield value
+
+
+def others_are_same(
+    old: Mapping[str, Node], new: Mapping[str, Node], edited: Collection[str]
+) -> bool:
+    """Whether two mappings differ in nothing but the keys `edited`."""
+    kept = [key for key in old if key not in edited]
+    if kept != [key for key in new if key not in edited]:
+        return False
+    return all(is_same(old[key], new[key]) for key in kept)
+
+
+def content_end(node: Node, text: str) -> int:
+    """Where the content of `node` ends in `text`: trailing blank lines and comments do not belong to
+    it, as they do for the parser."""
+    while node.kind in (Kind.MAPPING, Kind.SEQUENCE) and not node.is_flow:
+        last = node.pairs[-1][1] if node.pairs else node.items[-1] if node.items else None
+        if last is None:
+            break
+        node = last
+    end = node.end
+    if node.style in ("|", ">"):
+        # A block scalar ends with the line end of its last line.
+        end -= len(re.search(r"(?:\r\n|[\r\n])?\Z", text[:end])[0])  # type: ignore[index]
+    return end
