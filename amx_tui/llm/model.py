@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from amx_tui.base.problem import Problem
 from amx_tui.config.model import Key, Profile, Settings
+
+EffortAs = Literal["reasoning", "reasoning_effort", "none"]
+BudgetAs = Literal["max_tokens", "max_completion_tokens"]
+
+
+class LlmProblem(Problem):
+    """A provider, a model or a setting of theirs cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +26,19 @@ class Provider:
     title: str
     bases: tuple[str, ...]  # the first is the default
     key_variable: str | None = None  # beside AMX_LLM_API_KEY
-    key_page: str = ""  # where a person makes a key
+    key_pages: tuple[str, ...] = ()  # where a person makes a key: one for each base, or one for all
     key_prefix: str = ""  # what its keys begin with, for a warning only
     needs_key: bool = True
     pick_when: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     # How effort is said on reasoning routes, unless the model says otherwise.
     effort_as: EffortAs = "reasoning"
+    budget_as: BudgetAs = "max_tokens"
 
-
-EffortAs = Literal["reasoning", "reasoning_effort", "none"]
+    @property
+    def key_page(self) -> str:
+        """Where a key for the default base is made; empty where none is needed."""
+        return self.key_pages[0] if self.key_pages else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Model:
     pick_when: str = ""
     retired: str | None = None  # ISO date since when
     successor: str | None = None
+    openrouter_id: str | None = None  # the same model there
     is_inferred: bool = False  # not in the table: guessed from its name
 
 
@@ -126,6 +138,7 @@ class FailureKind(StrEnum):
     CONTEXT_OVERFLOW = "context overflow"
     CONTENT_FILTERED = "content filtered"
     BAD_REQUEST = "bad request"
+    REDIRECTED = "redirected"
     SERVER_ERROR = "server error"
     UNREACHABLE = "unreachable"
     TLS = "TLS"
@@ -138,7 +151,12 @@ class FailureKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failure in a person's words. `hits_all` is true where every other request of the run would
-    fail the same way; `is_retried` where asking again may help; `retry_after` in seconds."""
+    fail the same way; `retry_after` is what the provider asked for, in seconds.
+
+    `is_retried` in a `RetryWait`: the call asks again by itself. In a `CallFailed`: the answer broke
+    off after text had been handed out, so that the call could not; what is missing may be asked for
+    in a new one. False there means that all has been tried that may help without a person.
+    """
 
     kind: FailureKind
     what: str
@@ -150,11 +168,11 @@ class Failure:
     status: int | None = None
 
 
-class CallFailed(Exception):
-    """A call ended without an answer that can be used."""
+class CallFailed(LlmProblem):
+    """A call ended without a whole answer."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.what)
+        super().__init__(failure.what, failure.why, failure.remedy)
         self.failure = failure
 
 
@@ -194,7 +212,8 @@ class RetryWait:
 
 @dataclass(frozen=True, slots=True)
 class BudgetRaise:
-    """The answer was empty because thinking spent the output budget; it is asked again with more."""
+    """The answer was empty because thinking spent the output budget; it is asked again with more.
+    Both in tokens."""
 
     spent: int
     budget: int

@@ -1,0 +1,295 @@
+"""Asks a provider until it has answered or nothing more helps: the only retry layer there is.
+
+It knows nothing of what is asked, nor of who listens; httpx is imported when a client is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from amx_tui import __version__
+from amx_tui.base.text import one_line
+from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
+from amx_tui.llm.countdown import Countdown
+from amx_tui.llm.exchange import Broken, Exchange
+from amx_tui.llm.failures import FAILURES, backoff, describe, quote, replace_retried
+from amx_tui.llm.limiter import Limiter
+from amx_tui.llm.model import (
+    AnswerText,
+    BudgetRaise,
+    CallEvent,
+    CallFailed,
+    Ended,
+    Failure,
+    FailureKind,
+    LlmProblem,
+    Message,
+    ParameterDrop,
+    Phase,
+    PhaseChanged,
+    RetryWait,
+    Setup,
+    UsageSeen,
+)
+from amx_tui.llm.tokens import estimate_prompt
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+# Without these a request is none; every other parameter may be refused.
+_NEEDED = frozenset({"model", "messages", "stream"})
+# An idle connection is kept for the next batch; a new one costs a handshake. Seconds.
+_KEEP_ALIVE = 60.0
+
+
+class Client:
+    """One endpoint, one key, one model; what it learns holds until it is closed.
+
+    Making one imports httpx and reads certificates (about 0.2 s the first time), needs no event loop,
+    and may be done in a worker thread. `concurrency` is how many requests may be out at once;
+    `transport` replaces the network, `sleep` the waiting between attempts.
+
+    Raises:
+        LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        concurrency: int,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.setup = setup
+        self.limiter = Limiter(concurrency)
+        self._sleep = sleep
+        self._http = _open_http(setup, transport)
+        self._headers = _request_headers(setup)
+        self._refused: set[str] = set()
+        self._unsaid = list(pinned_parameters(setup))
+
+    def call(self, messages: Sequence[Message]) -> Call:
+        """A conversation that has not begun; it begins with `Call.events()`."""
+        return Call(self, tuple(messages))
+
+    async def aclose(self) -> None:
+        """Closes what connections are left. Calls still going on fail."""
+        await self._http.aclose()
+
+
+class Call:
+    """One question, asked as often as it takes. Made by `Client.call`.
+
+    Attributes:
+        countdown: how long the provider may still be silent; valid through all attempts.
+    """
+
+    def __init__(self, client: Client, messages: tuple[Message, ...]) -> None:
+        self._client = client
+        self._messages = messages
+        self.countdown = Countdown(client.setup.settings.timeout_seconds)
+
+    async def events(self) -> AsyncIterator[CallEvent]:
+        """Asks, and yields what happens, to the `Ended` that completes the answer. Call it once, and
+        iterate it within `contextlib.aclosing`: leaving that, or being cancelled, closes the connection
+        and leaves no task behind.
+
+        Raises:
+            CallFailed: nothing more can be done; `Failure.is_retried` says whether a new call may ask
+                for what is missing of an answer that has begun.
+        """
+        client, setup = self._client, self._client.setup
+        while client._unsaid:
+            yield client._unsaid.pop(0)
+        prompt_tokens = estimate_prompt(self._messages)
+        self._refuse_hopeless(prompt_tokens)
+        budget = output_budget(setup, prompt_tokens)
+        is_raised = False
+        failures: Counter[FailureKind] = Counter()
+        attempt = 0
+        while True:
+            attempt += 1
+            broken: Broken | None = None
+            async with client.limiter.slot():
+                body = request_body(
+                    setup, self._messages, budget=budget, without=frozenset(client._refused)
+                )
+                exchange = Exchange(client._http, setup, client._headers, body, self.countdown)
+                try:
+                    yield self._enter(Phase.CONNECTING, attempt)
+                    self.countdown.restart()
+                    await exchange.send()
+                    yield self._enter(Phase.WAITING, attempt)
+                    await exchange.answer()
+                    has_answer = False
+                    while (pieces := await exchange.read()) is not None:
+                        for piece in pieces:
+                            if isinstance(piece, AnswerText):
+                                # White space before the answer is none of it.
+                                has_answer = has_answer or bool(piece.text.strip())
+                                if not has_answer:
+                                    continue
+                                phase = Phase.ANSWERING
+                            else:
+                                phase = Phase.THINKING
+                            if self.countdown.phase is not phase:
+                                yield self._enter(phase, attempt)
+                            yield piece
+                except Broken as error:
+                    broken = error
+                finally:
+                    await exchange.aclose()
+            if exchange.usage is not None:
+                prompt_tokens = exchange.usage.input or prompt_tokens
+                yield UsageSeen(exchange.usage)
+            if broken is None:
+                finish = exchange.finish or "stop"
+                if exchange.has_answer:
+                    client.limiter.note_success()
+                    yield Ended(finish)
+                    return
+                more = raised_budget(setup, budget, prompt_tokens)
+                if finish == "length" and not is_raised and more > budget:
+                    is_raised = True
+                    yield BudgetRaise(budget, more)
+                    budget = more
+                    continue
+                failure = self._nothing_visible(finish, budget)
+            else:
+                failure = broken.failure
+                name = None if exchange.has_answer else _refused_parameter(broken, body)
+                if name is not None:
+                    if name not in client._refused:
+                        client._refused.add(name)
+                        yield self._drop(name, broken, budget)
+                    continue
+            failures[failure.kind] += 1
+            if failure.kind is FailureKind.RATE_LIMITED:
+                client.limiter.note_refusal()
+            row = FAILURES[failure.kind]
+            if exchange.has_answer:
+                raise CallFailed(replace_retried(failure, row.leaves_rest))
+            if not failure.is_retried or failures[failure.kind] >= row.attempts:
+                raise CallFailed(replace_retried(failure, False))
+            # Jitter keeps several calls that were refused together from coming back together.
+            wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
+            wait = max(wait, failure.retry_after or 0.0)
+            yield RetryWait(wait, failure)
+            await client._sleep(wait)
+
+    def _enter(self, phase: Phase, attempt: int) -> PhaseChanged:
+        self.countdown.phase = phase
+        return PhaseChanged(phase, attempt)
+
+    def _refuse_hopeless(self, prompt_tokens: int) -> None:
+        """Raises for what would fail before it could leave, or at once when it arrives."""
+        setup = self._client.setup
+        key = setup.endpoint.key
+        if key is not None and not (key.secret.isascii() and key.secret.isprintable()):
+            fault = "it holds characters that no key has"
+            raise CallFailed(describe(FailureKind.KEY_REJECTED, setup, key_fault=fault))
+        if setup.model.context is not None and prompt_tokens >= setup.model.context:
+            counted = f"about {prompt_tokens} tokens"
+            raise CallFailed(describe(FailureKind.CONTEXT_OVERFLOW, setup, counted=counted))
+
+    def _nothing_visible(self, finish: str, budget: int) -> Failure:
+        setup = self._client.setup
+        if finish == "content_filter":
+            return describe(FailureKind.CONTENT_FILTERED, setup)
+        if finish != "length":
+            return describe(FailureKind.NOTHING_VISIBLE, setup)
+        failure = describe(
+            FailureKind.NOTHING_VISIBLE, setup, budget=str(budget), more=str(2 * budget)
+        )
+        # The same budget would be spent the same way.
+        return replace_retried(failure, False)
+
+    def _drop(self, name: str, broken: Broken, budget: int) -> ParameterDrop:
+        client = self._client
+        setup = client.setup
+        said = quote(broken.refusal.message, setup) if broken.refusal else ""
+        body = request_body(setup, (), budget=budget, without=frozenset(client._refused))
+        other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}.get(
+            name
+        )
+        replaced = f"replaced by {other}; " if other in body else ""
+        return ParameterDrop(name, f"{replaced}{setup.endpoint.provider.title} said: {said}")
+
+
+def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None:
+    """The parameter of `body` that a refusal names: in its own field, else first in its sentence. Since
+    what was named is not sent again, this comes to an end."""
+    if broken.refusal is None or broken.failure.kind is not FailureKind.BAD_REQUEST:
+        return None
+    names = body.keys() - _NEEDED
+    field = broken.refusal.parameter.partition(".")[0]
+    if field in names:
+        return field
+    message = broken.refusal.message
+    found = [
+        (match.start(), name)
+        for name in names
+        if (match := re.search(rf"(?<![\w-]){name}(?![\w-])", message))
+    ]
+    return min(found)[1] if found else None
+
+
+def _request_headers(setup: Setup) -> dict[str, str]:
+    endpoint = setup.endpoint
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream, application/json",
+        # A compressed stream arrives in lumps.
+        "Accept-Encoding": "identity",
+        **endpoint.provider.headers,
+    }
+    if endpoint.key is not None and endpoint.key.secret:
+        headers["Authorization"] = f"Bearer {endpoint.key.secret}"
+    return headers
+
+
+def _open_http(setup: Setup, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    import httpx
+
+    bundle = setup.settings.ca_bundle
+    try:
+        return httpx.AsyncClient(
+            transport=transport,
+            verify=_trust(bundle) if bundle and transport is None else True,
+            # The countdown is the only clock: it knows what a silence is.
+            timeout=None,
+            # The key goes to the host that it belongs to and nowhere else.
+            follow_redirects=False,
+            limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
+            headers={"User-Agent": f"amx-tui/{__version__}"},
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise LlmProblem(
+            "A proxy of the environment cannot be used",
+            one_line(str(error), 200),
+            "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then start again",
+        ) from None
+
+
+def _trust(bundle: str) -> ssl.SSLContext:
+    import ssl
+    from pathlib import Path
+
+    try:
+        if Path(bundle).is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ValueError) as error:
+        raise LlmProblem(
+            f"AMX_CA_BUNDLE names {one_line(bundle, 120)}, which cannot be used",
+            one_line(str(error), 200),
+            "Set it to a file of certificates in PEM form, or unset it, then start again",
+        ) from None

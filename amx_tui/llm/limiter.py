@@ -1,0 +1,78 @@
+"""How many requests of a client may be out at once, learnt from the provider's refusals.
+
+It knows nothing of requests; asyncio only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+# So many whole answers in a row, and one more slot is tried.
+_SUCCESSES = 4
+
+
+class Limiter:
+    """Slots that are handed out in the order of asking; fewer after a rate limit, more again later."""
+
+    def __init__(self, slots: int) -> None:
+        self._most = max(slots, 1)
+        self._slots = self._most
+        self._taken = 0
+        self._successes = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be out now."""
+        return self._slots
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Waits for a slot, and holds it."""
+        await self._take()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._hand_on()
+
+    def note_success(self) -> None:
+        """An answer came through: after some of them, a slot that was taken away is given back."""
+        self._successes += 1
+        if self._successes >= _SUCCESSES and self._slots < self._most:
+            self._slots += 1
+            self._successes = 0
+            self._hand_on()
+
+    def note_refusal(self) -> None:
+        """The provider said that it was too much at once: one slot less, one at least."""
+        self._slots = max(self._slots - 1, 1)
+        self._successes = 0
+
+    async def _take(self) -> None:
+        if self._taken < self._slots and not self._queue:
+            self._taken += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                # The slot was handed over in the same moment: it goes to the next one.
+                self._taken -= 1
+            else:
+                with suppress(ValueError):
+                    self._queue.remove(turn)
+            self._hand_on()
+            raise
+
+    def _hand_on(self) -> None:
+        while self._queue and self._taken < self._slots:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(None)

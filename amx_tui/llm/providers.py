@@ -1,0 +1,108 @@
+"""Who serves models, as data: a new provider is one more row and no code.
+
+It knows nothing of models, requests or keys themselves; it says where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from amx_tui.base.text import one_line
+from amx_tui.llm.model import LlmProblem, Provider
+
+_ROWS = (
+    # AMX's page on Kimi gives the .cn base; the .ai one is platform.moonshot.ai's. A key works at the
+    # platform that made it only (platform.kimi.ai/docs/api/errors). No key variable of its own.
+    Provider(
+        id="kimi",
+        title="Kimi (Moonshot)",
+        bases=("https://api.moonshot.cn/v1", "https://api.moonshot.ai/v1"),
+        key_pages=(
+            "https://platform.moonshot.cn/console/api-keys",
+            "https://platform.moonshot.ai/console/api-keys",
+        ),
+        key_prefix="sk-",
+        pick_when="a direct relationship with Moonshot",
+    ),
+    Provider(
+        id="openrouter",
+        title="OpenRouter",
+        bases=("https://openrouter.ai/api/v1",),
+        key_variable="OPENROUTER_API_KEY",
+        key_pages=("https://openrouter.ai/settings/keys",),
+        key_prefix="sk-or-",
+        pick_when="one key for many providers; still serves models that Moonshot has retired",
+    ),
+    # developers.openai.com/api/docs: `max_tokens` is deprecated, and refused by reasoning models.
+    Provider(
+        id="openai",
+        title="OpenAI",
+        bases=("https://api.openai.com/v1",),
+        key_variable="OPENAI_API_KEY",
+        key_pages=("https://platform.openai.com/api-keys",),
+        key_prefix="sk-",
+        pick_when="you already have a key there",
+        effort_as="reasoning_effort",
+        budget_as="max_completion_tokens",
+    ),
+    Provider(
+        id="deepseek",
+        title="DeepSeek",
+        bases=("https://api.deepseek.com/v1",),
+        key_variable="DEEPSEEK_API_KEY",
+        key_pages=("https://platform.deepseek.com/api_keys",),
+        key_prefix="sk-",
+        pick_when="you already have a key there",
+        effort_as="none",
+    ),
+    Provider(
+        id="ollama",
+        title="Ollama",
+        bases=("http://localhost:11434/v1",),
+        needs_key=False,
+        pick_when="nothing may leave the machine",
+        effort_as="none",
+    ),
+    Provider(
+        id="local",
+        title="an OpenAI-compatible server",
+        bases=("http://localhost:8000/v1",),
+        needs_key=False,
+        pick_when="your own vLLM, llama.cpp, LM Studio or gateway",
+        effort_as="none",
+    ),
+)
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({row.id: row for row in _ROWS})
+
+
+def provider(id: str) -> Provider:
+    """The row of `id`, whatever its case.
+
+    Raises:
+        LlmProblem: there is no such provider; it lists those that exist.
+    """
+    row = PROVIDERS.get(id.strip().lower())
+    if row is None:
+        raise LlmProblem(
+            f"There is no provider “{one_line(id, 40)}”",
+            f"amx-tui knows {', '.join(PROVIDERS)}",
+            "Press P and choose one of them; “local” is any OpenAI-compatible server",
+        )
+    return row
+
+
+def other_bases(row: Provider, base: str) -> tuple[str, ...]:
+    """The provider's own bases on another host than `base`: where a key that was refused may belong."""
+    host = urlsplit(base).netloc
+    return tuple(other for other in row.bases if urlsplit(other).netloc != host)
+
+
+def key_page_for(row: Provider, base: str) -> str:
+    """Where a key that works at `base` is made; the first page where `base` is no base of the row."""
+    for own, page in zip(row.bases, row.key_pages, strict=False):
+        if urlsplit(own).netloc == urlsplit(base).netloc:
+            return page
+    return row.key_page

@@ -1,0 +1,384 @@
+"""From the bytes of an answer to pieces of text, however they are cut; knows no network and no clock.
+
+A decoder of our own, because the same bytes may turn out to be an event stream, a plain JSON answer or
+a web page, whatever their content type says, and because an event counts as soon as it is whole.
+Shapes: platform.kimi.ai/docs/api/chat; AstrBotDevs/AstrBot#6614 (usage inside a choice);
+OpenRouterTeam/typescript-sdk (comments, `reasoning`, errors in mid-stream).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from amx_tui.llm.model import AnswerText, ReasoningText, Usage
+
+_OPEN, _CLOSE = "<think>", "</think>"
+# A provider that never ends a line must not fill the memory. Bytes.
+_LONGEST = 64 * 1024 * 1024
+_EXCERPT = 300
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error object inside an answer that began well. `type` and `parameter` empty, `status` None
+    where it has none."""
+
+    message: str
+    type: str = ""
+    status: int | None = None
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """Something that is no answer: how it begins, uncleaned, and whether it is a web page."""
+
+    excerpt: str
+    is_page: bool = False
+
+
+Piece = ReasoningText | AnswerText | Refusal | Garbled
+
+
+class AnswerReader:
+    """One answer. `feed` it bytes as they come, `close` it at their end; both return the pieces that
+    are whole by then. How the bytes were cut makes no difference to the pieces.
+
+    Attributes:
+        usage: what the provider counted, wherever it said so; None until then.
+        finish: its finish reason; None until then.
+        is_done: it said `[DONE]`, or the whole answer was one JSON object.
+    """
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.is_done = False
+        self._shape: Literal["events", "json", "page"] | None = None
+        self._tail = bytearray()  # of the body before its shape is known, then of the last line
+        self._ends_in_cr = False
+        self._event: list[bytes] = []  # data lines that are no whole JSON yet
+        self._stray = b""
+        self._has_events = False
+        self._content = _ThinkSplitter()
+        self._content_joiner, self._reasoning_joiner = _PairJoiner(), _PairJoiner()
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """The pieces that `data` completes."""
+        if not data:
+            return []
+        if self._shape is None:
+            self._tail += data
+            body = self._tail.lstrip(b"\xef\xbb\xbf \t\r\n")
+            if not body:
+                return self._check_length()
+            self._shape = {b"{": "json", b"[": "json", b"<": "page"}.get(bytes(body[:1]), "events")  # type: ignore[assignment]
+            self._tail, data = bytearray(), bytes(body)
+        if self._shape != "events":
+            self._tail += data
+            return self._check_length()
+        if self._ends_in_cr and data.startswith(b"\n"):
+            data = data[1:]
+        self._ends_in_cr = data.endswith(b"\r")
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if not end:
+            self._tail += data
+            return self._check_length()
+        lines = (bytes(self._tail) + data[:end]).splitlines()
+        self._tail = bytearray(data[end:])
+        pieces: list[Piece] = []
+        for line in lines:
+            self._take_line(line, pieces)
+        return pieces
+
+    def close(self) -> list[Piece]:
+        """The pieces that were waiting for more; afterwards `usage` and `finish` are final."""
+        pieces: list[Piece] = []
+        if self._shape == "page":
+            pieces.append(Garbled(_excerpt(self._tail), is_page=True))
+        elif self._shape == "json":
+            self._take_whole(bytes(self._tail), pieces)
+        else:
+            if self._tail:
+                self._take_line(bytes(self._tail), pieces)
+            if not self._has_events and self._stray:
+                pieces.append(Garbled(_excerpt(self._stray)))
+        self._tail, self._event = bytearray(), []
+        text = self._content_joiner.close()
+        if text:
+            pieces += self._content.split(text)
+        pieces += self._content.close()
+        text = self._reasoning_joiner.close()
+        if text:
+            pieces.append(ReasoningText(text))
+        return pieces
+
+    def _check_length(self) -> list[Piece]:
+        if len(self._tail) <= _LONGEST:
+            return []
+        excerpt, self._tail = _excerpt(self._tail), bytearray()
+        return [Garbled(excerpt)]
+
+    def _take_line(self, line: bytes, pieces: list[Piece]) -> None:
+        if line.startswith(b"data:"):
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                self.is_done = self._has_events = True
+            elif data:
+                self._event.append(data)
+                # Whole already? Some servers send no blank line after an event, or none after the last.
+                if data.endswith(b"}"):
+                    self._take_event(pieces, is_ended=False)
+        elif not line:
+            if self._event:
+                self._take_event(pieces, is_ended=True)
+        elif not line.startswith((b":", b"event:", b"id:", b"retry:")) and not self._stray:
+            self._stray = line[:_EXCERPT]
+
+    def _take_event(self, pieces: list[Piece], *, is_ended: bool) -> None:
+        data = b"\n".join(self._event)
+        chunk = _parse(data)
+        if chunk is None and not is_ended:
+            return
+        self._event = []
+        if chunk is not None:
+            self._has_events = True
+            self._take_chunk(chunk, pieces)
+        elif data.startswith((b"{", b"[")):
+            pieces.append(Garbled(_excerpt(data)))
+        elif not self._stray:
+            # A word such as "ping" keeps a connection open; it is no answer, and no error either.
+            self._stray = data[:_EXCERPT]
+
+    def _take_whole(self, body: bytes, pieces: list[Piece]) -> None:
+        chunk = _parse(body)
+        before = len(pieces)
+        if chunk is not None:
+            self._take_chunk(chunk, pieces)
+        if chunk is None or (len(pieces) == before and self.finish is None):
+            pieces.append(Garbled(_excerpt(body)))
+        self.is_done = True
+
+    def _take_chunk(self, chunk: Mapping[str, object], pieces: list[Piece]) -> None:
+        self._note_usage(chunk.get("usage"))
+        choices = chunk.get("choices")
+        choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
+        self._note_usage(choice.get("usage"))
+        error = chunk.get("error") or choice.get("error")
+        if error:
+            pieces.append(read_error(error))
+            return
+        finish = choice.get("finish_reason")
+        if isinstance(finish, str) and finish:
+            self.finish = finish
+        said = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
+        if not said:
+            return
+        reasoning = (
+            _text(said.get("reasoning_content"))
+            or _text(said.get("reasoning"))
+            or _text(said.get("reasoning_details"))
+        )
+        if reasoning:
+            reasoning = self._reasoning_joiner.join(reasoning)
+            if reasoning:
+                pieces.append(ReasoningText(reasoning))
+        content = _text(said.get("content"))
+        if content:
+            content = self._content_joiner.join(content)
+            pieces += self._content.split(content)
+
+    def _note_usage(self, value: object) -> None:
+        """Counts only grow within an answer, and may be said twice, once with less detail."""
+        seen = read_usage(value)
+        if seen is None:
+            return
+        before = self.usage or Usage()
+        self.usage = Usage(
+            max(before.input, seen.input),
+            max(before.cached, seen.cached),
+            max(before.output, seen.output),
+            max(before.reasoning, seen.reasoning),
+        )
+
+
+def read_usage(value: object) -> Usage | None:
+    """Tokens from a usage object; None where it says nothing. Cached tokens are told in three ways:
+    `cached_tokens` (Moonshot), `prompt_tokens_details` (OpenAI), `prompt_cache_hit_tokens` (DeepSeek)."""
+    usage = _mapping(value)
+    prompt_details = _mapping(usage.get("prompt_tokens_details"))
+    output_details = _mapping(usage.get("completion_tokens_details"))
+    read = Usage(
+        input=_count(usage.get("prompt_tokens")),
+        cached=max(
+            _count(usage.get("cached_tokens")),
+            _count(prompt_details.get("cached_tokens")),
+            _count(usage.get("prompt_cache_hit_tokens")),
+        ),
+        output=_count(usage.get("completion_tokens")),
+        reasoning=_count(output_details.get("reasoning_tokens")),
+    )
+    return read if read.total else None
+
+
+def read_error(value: object) -> Refusal:
+    """An error object, or a text in its place: `{message, type}` (Moonshot), `{code, message,
+    metadata: {error_type}}` (OpenRouter), `{message, type, param, code}` (OpenAI)."""
+    error = _mapping(value)
+    if not error:
+        return Refusal(value if isinstance(value, str) else "")
+    code, metadata = error.get("code"), _mapping(error.get("metadata"))
+    types = (error.get("type"), metadata.get("error_type"), code)
+    status = code if isinstance(code, int) and 400 <= code < 600 else None
+    return Refusal(
+        message=_text(error.get("message")) or _text(metadata.get("raw")),
+        type=next((word for word in types if isinstance(word, str) and word), ""),
+        status=status,
+        parameter=_text(error.get("param")),
+    )
+
+
+def read_error_body(body: bytes) -> Refusal | Garbled:
+    """What the body of a refused request says, in any of the shapes that servers use."""
+    chunk = _parse(body)
+    if chunk is None:
+        return Garbled(_excerpt(body), is_page=body.lstrip()[:1] == b"<")
+    error = chunk.get("error")
+    if isinstance(error, dict):
+        return read_error(error)
+    for said in (error, chunk.get("message"), chunk.get("detail"), chunk.get("msg")):
+        if isinstance(said, str) and said:
+            return Refusal(said, type=_text(chunk.get("type")))
+    return Garbled(_excerpt(body))
+
+
+class _ThinkSplitter:
+    """Parts content into thinking and answer where a model thinks aloud between `<think>` and
+    `</think>`. The tag opens only at the beginning of a line: inside an answer it is a quotation."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._thinks = False
+        self._is_line_start = True
+
+    def split(self, text: str) -> list[Piece]:
+        if not self._held and not self._thinks and "<" not in text:
+            self._note_line(text)
+            return [AnswerText(text)] if text else []
+        pieces: list[Piece] = []
+        text, self._held = self._held + text, ""
+        while text:
+            text = (
+                self._take_thinking(text, pieces)
+                if self._thinks
+                else self._take_answer(text, pieces)
+            )
+        return pieces
+
+    def close(self) -> list[Piece]:
+        held, self._held = self._held, ""
+        if not held:
+            return []
+        return [ReasoningText(held) if self._thinks else AnswerText(held)]
+
+    def _take_thinking(self, text: str, pieces: list[Piece]) -> str:
+        thought, tag, rest = text.partition(_CLOSE)
+        if tag:
+            self._thinks, self._is_line_start = False, True
+        else:
+            thought = self._hold_back(text, _CLOSE)
+        if thought:
+            pieces.append(ReasoningText(thought))
+        return rest
+
+    def _take_answer(self, text: str, pieces: list[Piece]) -> str:
+        start = text.find("<")
+        while start >= 0:
+            line = text.rfind("\n", 0, start) + 1
+            begins_line = not text[line:start].strip() and (line > 0 or self._is_line_start)
+            if begins_line and _OPEN.startswith(text[start : start + len(_OPEN)]):
+                if start + len(_OPEN) > len(text):
+                    self._held = text[start:]
+                    rest = ""
+                else:
+                    self._thinks = True
+                    rest = text[start + len(_OPEN) :]
+                self._note_line(text[:start])
+                if start:
+                    pieces.append(AnswerText(text[:start]))
+                return rest
+            start = text.find("<", start + 1)
+        self._note_line(text)
+        pieces.append(AnswerText(text))
+        return ""
+
+    def _hold_back(self, text: str, tag: str) -> str:
+        """`text` without an end that may become `tag`, which is held."""
+        for length in range(min(len(tag) - 1, len(text)), 0, -1):
+            if text.endswith(tag[:length]):
+                self._held = text[-length:]
+                return text[:-length]
+        return text
+
+    def _note_line(self, text: str) -> None:
+        head, newline, last = text.rpartition("\n")
+        del head
+        self._is_line_start = not last.strip() and (bool(newline) or self._is_line_start)
+
+
+class _PairJoiner:
+    """Joins the halves of a character that a server escaped as two and cut between them; a half
+    without its other one becomes U+FFFD, since it could not be written anywhere."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, text: str) -> str:
+        if not self._half and (text.isascii() or not _SURROGATE.search(text)):
+            return text
+        text, self._half = self._half + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def close(self) -> str:
+        half, self._half = self._half, ""
+        return "\ufffd" if half else ""
+
+
+def _parse(data: bytes) -> dict[str, object] | None:
+    try:
+        value: object = json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    """A text, or the texts of a list of parts; empty for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        parts = (_mapping(part) for part in value)
+        return "".join(_text(part.get("text")) or _text(part.get("summary")) for part in parts)
+    return ""
+
+
+def _count(value: object) -> int:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < 1e12:  # type: ignore[operator]
+        return 0
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _excerpt(data: bytes | bytearray) -> str:
+    return bytes(data[: 8 * _EXCERPT]).decode("utf-8", "replace")
