@@ -139,6 +139,8 @@ ACTIONS: tuple[Action, ...] = (
     # Questions.
     Action("question.yes", "y", "yes", "Yes", 1),
     Action("question.no", "n,escape", "no", "No", 2),
+    Action("ask.leave", "escape", "leave", "Leave without an answer"),
+    Action("export.leave", "escape", "leave", "Leave, nothing is written"),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )
 

@@ -75,6 +75,12 @@ class Plain(Static):
         self.update(lines(*rows))
 
 
+def entitle(widget: Widget, title: str = "", subtitle: str = "") -> None:
+    """Words into a widget's border."""
+    widget.border_title = content([(title.replace("\n", " "), "")]) if title else None
+    widget.border_subtitle = content([(subtitle.replace("\n", " "), "")]) if subtitle else None
+
+
 def say(widget: Widget, words: str, *, title: str = "", severity: str = "information") -> None:
     """A notice in the corner. Long words stay longer."""
     level = severity if severity in ("warning", "error") else "information"

@@ -32,9 +32,10 @@ class Inked(ScrollView):
     DEFAULT_CSS = (
         """
     Inked {
+        overflow-x: hidden;
         scrollbar-size-vertical: 1;
-        & > .ink--cursor { background: $surface-lighten-2; }
-        &:focus > .ink--cursor { background: $primary 35%; text-style: bold; }
+        & > .ink--cursor { background: $panel; }
+        &:focus > .ink--cursor { background: $primary-muted; text-style: bold; }
         &:nocolor:focus > .ink--cursor { text-style: reverse; }
     """
         + "".join(
@@ -47,8 +48,17 @@ class Inked(ScrollView):
         + "}"
     )
 
+    @property
+    def room(self) -> int:
+        """Cells that a line has, beside the scroll bar."""
+        return self.scrollable_content_region.width
+
     def ink(self, name: str) -> Style:
         return self.get_component_rich_style(f"ink--{name}", partial=True)
+
+    def jump(self, y: float) -> None:
+        """Scrolls there at once; Textual's own `scroll_to` waits for the next refresh."""
+        self.scroll_target_y = self.scroll_y = self.validate_scroll_y(y)
 
     def strip_of(self, line: Line, width: int, base: Style) -> Strip:
         """The pieces, cleaned, cut or padded to `width` cells."""
@@ -96,7 +106,7 @@ class RowList(Inked, can_focus=True):
         self._count = count
         if empty is not None:
             self._empty = empty
-        self.virtual_size = Size(self.size.width, count)
+        self.virtual_size = Size(self.room, count)
         self.cursor = min(max(self.cursor if cursor is None else cursor, 0), max(count - 1, 0))
         self._reveal()
         self.refresh()
@@ -127,16 +137,15 @@ class RowList(Inked, can_focus=True):
         height = self.scrollable_content_region.height
         top = self.scroll_offset.y
         if height and not top <= self.cursor < top + height:
-            y = self.cursor if self.cursor < top else self.cursor - height + 1
-            self.scroll_to(y=y, animate=False, force=True)
+            self.jump(self.cursor if self.cursor < top else self.cursor - height + 1)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, self._count)
+        self.virtual_size = Size(self.room, self._count)
         self._reveal()
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
-        width = self.size.width
+        width = self.room
         base = self.rich_style
         if index >= self._count:
             if self._count == 0 and y < len(words := self._empty.split("\n")):

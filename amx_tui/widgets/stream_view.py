@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from rich.cells import cell_len, chop_cells
 from rich.style import Style
-from textual import events
 from textual.geometry import Size
 from textual.selection import Selection
 from textual.strip import Strip
@@ -79,6 +78,7 @@ class StreamView(Inked, can_focus=True):
         self._wrapped_at = 0
         self._empty = empty
         self._is_due = False
+        self._is_jumping = False  # this view scrolls itself, not the reader
 
     @property
     def text(self) -> str:
@@ -94,7 +94,7 @@ class StreamView(Inked, can_focus=True):
         self._paragraphs, self._lines, self._growing, self._tail = [], [], [], []
         self._waiting = ""
         self._follows = follow
-        self.scroll_to(y=0, animate=False, force=True)
+        self.jump(0)
         self.append(text)
         self._flush()
 
@@ -111,7 +111,7 @@ class StreamView(Inked, can_focus=True):
 
     def _flush(self) -> None:
         self._is_due = False
-        width = self.scrollable_content_region.width
+        width = self.room
         if width <= 0:
             return
         if width != self._wrapped_at:
@@ -150,7 +150,7 @@ class StreamView(Inked, can_focus=True):
         count = len(self._lines) + len(self._tail)
         self.virtual_size = Size(self._wrapped_at, count)
         if self._follows:
-            self.scroll_to(y=count, animate=False, force=True)
+            self.jump(count)
         self.refresh()
 
     def on_resize(self) -> None:
@@ -158,11 +158,13 @@ class StreamView(Inked, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        # Only the reader scrolls up; reaching the end again means to follow it again.
-        if new_value < old_value:
-            self._follows = False
-        elif new_value >= self.max_scroll_y:
-            self._follows = True
+        if not self._is_jumping:  # the reader did it: reaching the end means to follow it again
+            self._follows = new_value >= self.max_scroll_y
+
+    def jump(self, y: float) -> None:
+        self._is_jumping = True
+        super().jump(y)
+        self._is_jumping = False
 
     def _line(self, index: int) -> str | None:
         if index < len(self._lines):
@@ -172,7 +174,7 @@ class StreamView(Inked, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
-        width = self.size.width
+        width = self.room
         base = self.rich_style
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
@@ -196,9 +198,6 @@ class StreamView(Inked, can_focus=True):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._follows = False
 
     def action_up(self) -> None:
         self.scroll_relative(y=-1, animate=False)

@@ -1,0 +1,246 @@
+"""The Textual app: owns the screens and the session, and goes from one room to another. Small."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from amx_tui.actions import actions_of
+from amx_tui.base.problem import Problem
+from amx_tui.base.text import one_line
+from amx_tui.commands.model import CatalogRead, SessionEvent
+from amx_tui.commands.session import Session
+from amx_tui.commands.workspace import Workspace
+from amx_tui.screens.room import Room, tell
+from amx_tui.theme import AMX_THEME
+from amx_tui.widgets.bars import Whereabouts
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, say
+
+# A room is imported when somebody goes there for the first time: the first paint needs only one.
+ROOMS: dict[str, tuple[str, str]] = {
+    "browse": ("amx_tui.screens.browse", "BrowseScreen"),
+    "drafting": ("amx_tui.screens.drafting", "DraftingScreen"),
+    "review": ("amx_tui.screens.review", "ReviewScreen"),
+    "write": ("amx_tui.screens.write", "WriteScreen"),
+    "history": ("amx_tui.screens.history", "HistoryScreen"),
+    "profiles": ("amx_tui.screens.profiles", "ProfilesScreen"),
+    "prices": ("amx_tui.screens.prices", "PricesScreen"),
+}
+
+
+class AmxApp(App[None]):
+    TITLE = "amx-tui"
+    # Textual loads a screen's own stylesheet when it is pushed; these two can be the first.
+    CSS_PATH: ClassVar[list[str]] = ["screens/browse.tcss", "screens/start.tcss"]
+    BINDINGS = bindings_of("app")
+    ENABLE_COMMAND_PALETTE = True
+    # `esc` goes one level out and nothing else.
+    ESCAPE_TO_MINIMIZE: ClassVar[bool] = False
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self._session: Session | None = None
+        self._rooms: dict[str, Room] = {}
+        self._model_words = ""
+        if workspace.connector is not None:
+            self._open_session()
+        self.register_theme(AMX_THEME)
+        if workspace.preferences.theme:
+            self.theme = workspace.preferences.theme
+        elif "TEXTUAL_THEME" not in workspace.environ:
+            self.theme = AMX_THEME.name
+        self.set_keymap(dict(workspace.preferences.keys))
+
+    # What screens ask of it (`screens.room.Desk`). -------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        assert self._session is not None
+        return self._session
+
+    @property
+    def keymap(self) -> Mapping[str, str]:
+        return self.workspace.preferences.keys
+
+    def whereabouts(self) -> Whereabouts:
+        if self._session is None:
+            return Whereabouts(model=self._model_words)
+        board = self._session.board
+        run = ""
+        if board is not None and self._session.is_running:
+            run = f"drafting {board.drafted}/{board.targets}"
+        label = one_line(self._session.connector.label, 40)
+        return Whereabouts(label, self._model_words, self.workspace.notice, run)
+
+    def go(self, room: str) -> None:
+        """Leaves whatever lies on top and shows a room."""
+        if self._session is None and room not in ("profiles", "prices"):
+            say(self.screen, "Open a database first.")
+            return
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.screen is not self._room(room):
+            self.switch_screen(self._room(room))
+
+    def _room(self, name: str) -> Room:
+        if name not in self._rooms:
+            module, title = ROOMS[name]
+            room: Room = getattr(importlib.import_module(module), title)()
+            self._rooms[name] = room
+            # Installed screens are kept when another one takes their place.
+            self.install_screen(room, name)
+        return self._rooms[name]
+
+    def open_database(self, text: str) -> None:
+        """Opens what was typed in the chooser, in a thread: a server may take its time."""
+        self.run_worker(self._open(text), exclusive=True, group="open")
+
+    async def _open(self, text: str) -> None:
+        from amx_tui.screens.start import StartScreen
+
+        start = self.screen
+        try:
+            if text == "demo":
+                from amx_tui.demo.workspace import demo_workspace
+
+                self.workspace = await asyncio.to_thread(demo_workspace, self.workspace.environ)
+            else:
+                from amx_tui.commands.opening import open_named
+
+                self.workspace.connector = await asyncio.to_thread(open_named, self.workspace, text)
+        except Problem as problem:
+            if isinstance(start, StartScreen):
+                start.refuse(problem)
+            return
+        self._open_session()
+        self.profile_changed()
+        self.go("browse")
+
+    def profile_changed(self) -> None:
+        self.run_worker(self._read_model(), exclusive=True, group="profile")
+
+    async def _read_model(self) -> None:
+        """Which profile and model the header names; what is wrong with them is told by Draft."""
+        from amx_tui.commands.drafting import find_profile
+
+        try:
+            profile = await asyncio.to_thread(find_profile, self.workspace)
+            self._model_words = f"{profile.name} · {profile.model}"
+        except Problem:
+            self._model_words = "no profile"
+        self.screen.refresh(recompose=False)
+        for bar in self.screen.query("TopBar"):
+            bar.refresh()
+
+    # Start and end. ------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        if self._session is not None:
+            return self._room("browse")
+        from amx_tui.screens.start import StartScreen
+
+        return StartScreen(self)
+
+    def _open_session(self) -> None:
+        self._session = Session(self.workspace)
+        self._session.subscribe(self._hear)
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._settle)
+
+    def _settle(self) -> None:
+        """After the first paint: what was not needed for it."""
+        self.profile_changed()
+        for problem in self.workspace.preferences.problems:
+            say(self.screen, tell(problem), title=problem.what, severity="warning")
+        # What was imported stays; the collector need not look at it again in mid-stream.
+        gc.freeze()
+
+    def _hear(self, event: SessionEvent) -> None:
+        if isinstance(event, CatalogRead) and event.is_whole:
+            self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
+
+    async def _offer_to_go_on(self) -> None:
+        if self.session.is_running:
+            return
+        from amx_tui.screens.resume import offer_to_go_on
+
+        await offer_to_go_on(self, self.session)
+
+    async def action_quit(self) -> None:
+        if self._session is None or not self._session.is_running:
+            await self._leave()
+            return
+        from amx_tui.screens.question import Question
+
+        rows: list[Line] = [
+            [("What has arrived is kept; the rest can be drafted at the next start.", "")]
+        ]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self._leave())
+
+        self.push_screen(Question("A run is going. Stop it and quit?", rows), answered)
+
+    async def _leave(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        self.exit()
+
+    # Actions that work everywhere. ---------------------------------------------------------------
+
+    def action_browse(self) -> None:
+        self.go("browse")
+
+    def action_drafting(self) -> None:
+        self.go("drafting")
+
+    def action_review(self) -> None:
+        self.go("review")
+
+    def action_write(self) -> None:
+        self.go("write")
+
+    def action_history(self) -> None:
+        self.go("history")
+
+    def action_profiles(self) -> None:
+        self.go("profiles")
+
+    def action_prices(self) -> None:
+        self.go("prices")
+
+    def action_help(self) -> None:
+        from amx_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(getattr(self.screen, "ROOM", "start")))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: everything that can be done here, from the table of actions."""
+        here = getattr(screen, "ROOM", "")
+        for action in (*actions_of(here), *actions_of("app")):
+            target = screen if action.room == here else self
+            run = getattr(target, f"action_{action.name}")
+            title = action.command or action.label.rstrip("…")
+            yield SystemCommand(title, action.help, run)
+        yield SystemCommand("theme", "Change the colours", self.action_change_theme)
+
+    def _fatal_error(self) -> None:
+        """A crash prints where it happened, without the values of variables: one might be a key."""
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        self.bell()
+        traceback = Traceback(show_locals=False, width=None)
+        segments = self.console.render(traceback, self.console.options)
+        self._exit_renderables.append(Segments(segments))
+        self._close_messages_no_wait()

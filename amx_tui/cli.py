@@ -1,0 +1,115 @@
+"""What the command line says. `--version` and `--help` are answered before anything heavy is
+imported; what cannot be opened is told here, with exit status 2, before the screen is taken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from amx_tui import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+    from amx_tui.base.problem import Problem
+    from amx_tui.commands.workspace import Workspace
+
+# Parsed by hand-written rules of argparse only when there is something to parse.
+_EPILOG = """\
+examples:
+  amx-tui demo                 look around, nothing leaves this machine
+  amx-tui legacy.db            a SQLite or DuckDB file
+  amx-tui postgresql://me@host/sales
+  amx-tui                      choose a connection of ~/.amx/config.yml
+
+The key is read from the OS keyring or AMX_LLM_API_KEY. AMX_CONFIG_DIR moves ~/.amx.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program and returns its exit status: 0, or 2 where it cannot start."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["-V"]):
+        print(f"amx-tui {__version__}")
+        return 0
+    options = _parse(words)
+    from amx_tui.base.problem import Problem
+
+    try:
+        workspace = _open_workspace(options)
+    except Problem as problem:
+        return _refuse(problem)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _refuse(
+            Problem(
+                "amx-tui is a full-screen program", "", "Start it in a terminal, without a pipe"
+            )
+        )
+    from amx_tui.app import AmxApp
+
+    app = AmxApp(workspace)
+    app.run()
+    return app.return_code or 0
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="amx-tui",
+        description="Describe cryptic database columns with a thinking model, in the terminal.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "database",
+        nargs="?",
+        help="a file, a URL, the name of a connection, or 'demo' (./demo for a file of that name)",
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="use this LLM profile instead of the active"
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="FACTOR",
+        help="demo only: how much faster than a real model it answers (default 1)",
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
+    return parser.parse_args(words)
+
+
+def _speed(words: str) -> float:
+    value = float(words)
+    if not value > 0:
+        raise ValueError(words)
+    return value
+
+
+def _open_workspace(options: argparse.Namespace) -> Workspace:
+    import os
+
+    if options.database == "demo":
+        from amx_tui.demo.workspace import demo_workspace
+
+        return demo_workspace(os.environ, speed=options.speed)
+    from amx_tui.commands.workspace import real_workspace
+    from amx_tui.config.folders import find_folders
+
+    workspace = real_workspace(os.environ, find_folders(os.environ))
+    workspace.profile_name = options.profile
+    if options.database:
+        from amx_tui.commands.opening import open_named
+
+        workspace.connector = open_named(workspace, options.database)
+    return workspace
+
+
+def _refuse(problem: Problem) -> int:
+    print(f"amx-tui: {problem.what}", file=sys.stderr)
+    for words in (problem.why, problem.remedy):
+        if words:
+            print(f"  {words}", file=sys.stderr)
+    return 2

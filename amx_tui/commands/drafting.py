@@ -1,0 +1,145 @@
+"""From a scope to a draft that can be read before it is sent. Blocking: call it in a worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
+from amx_tui.commands.model import Draft, NotReady
+from amx_tui.commands.workspace import Workspace
+from amx_tui.config.model import Privacy, Profile
+from amx_tui.drafting.plan import make_plan, scope_in_words
+from amx_tui.llm.model import Endpoint, Setup
+
+ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
+
+
+def find_profile(workspace: Workspace, name: str | None = None) -> Profile:
+    """The named profile, or the one of the command line, or the active one.
+
+    Raises:
+        NotReady: there is none; `config.yml` is broken.
+    """
+    try:
+        config = workspace.read_config()
+    except Problem as problem:
+        raise NotReady(problem.what, problem.why, problem.remedy) from problem
+    wanted = name or workspace.profile_name or config.active_profile
+    if wanted and wanted in config.profiles:
+        return config.profiles[wanted]
+    if wanted:
+        raise NotReady(
+            f"There is no LLM profile '{wanted}'",
+            f"{config.path} has {', '.join(sorted(config.profiles)) or 'none'}",
+            "Press P to choose or make one",
+            opens_form=not config.profiles,
+        )
+    if len(config.profiles) == 1:
+        return next(iter(config.profiles.values()))
+    if config.profiles:
+        raise NotReady(
+            "No LLM profile is active",
+            f"{config.path} has {', '.join(sorted(config.profiles))}",
+            "Press P and choose one",
+        )
+    raise NotReady(
+        "There is no LLM profile yet",
+        "A draft needs to know which model to ask, and with which key",
+        "Fill in the form: a name, the provider, the model and your key",
+        opens_form=True,
+    )
+
+
+def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
+    """Everything about a request but its messages: profile, model, endpoint, key, settings.
+
+    Raises:
+        NotReady: no profile, no key, or a wrong `AMX_*` variable.
+    """
+    from amx_tui.config.settings import read_settings
+    from amx_tui.llm.models import find_model
+    from amx_tui.llm.providers import provider
+
+    profile = find_profile(workspace, name)
+    try:
+        served_by = provider(profile.provider)
+        key = workspace.find_key(profile)
+        settings = read_settings(workspace.environ)
+    except Problem as problem:
+        raise NotReady(problem.what, problem.why, problem.remedy) from problem
+    if key is None and served_by.needs_key:
+        pages = " or ".join(served_by.key_pages)
+        where = f". Keys are made at {pages}" if pages else ""
+        raise NotReady(
+            f"There is no API key for profile '{profile.name}'",
+            f"Its api_key is blank and AMX_LLM_API_KEY is not set{where}",
+            "Press P and e to enter a key, or export AMX_LLM_API_KEY and start again",
+            opens_form=True,
+        )
+    base = profile.api_base or (served_by.bases[0] if served_by.bases else "")
+    if not base:
+        raise NotReady(
+            f"Profile '{profile.name}' has no API base",
+            f"{served_by.title} has no address of its own",
+            "Press P and e, and fill in the API base",
+            opens_form=True,
+        )
+    return Setup(
+        profile,
+        find_model(profile.provider, profile.model),
+        Endpoint(served_by, base, key),
+        settings,
+    )
+
+
+def prepare_draft(
+    workspace: Workspace,
+    catalog: Catalog,
+    targets: Iterable[Target],
+    *,
+    privacy: Privacy,
+    read_evidence: ReadEvidence,
+    cap_usd: float | None = None,
+    profile: str | None = None,
+    first_number: int = 1,
+) -> Draft:
+    """Reads the evidence of the targets' tables and makes the plan. `first_number` is the number of
+    the first batch, for a run that goes on.
+
+    Raises:
+        NotReady: see `find_setup`; or there is nothing to draft.
+        CatalogProblem: the database cannot be read.
+    """
+    from amx_tui.llm.rates import rates_for
+
+    assert workspace.connector is not None
+    setup = find_setup(workspace, profile)
+    wanted = tuple(targets)
+    if not wanted:
+        raise NotReady(
+            "There is nothing to draft",
+            "Everything here is described already",
+            "Mark a column with space to draft it again",
+        )
+    tables = {target.of_table: catalog.table(target) for target in wanted}
+    evidence = {
+        target: read_evidence(table, privacy)
+        for target, table in tables.items()
+        if table is not None
+    }
+    plan = make_plan(
+        catalog,
+        wanted,
+        evidence,
+        setup,
+        database=workspace.connector.identity,
+        scope=scope_in_words(wanted),
+        privacy=privacy,
+        cap_usd=cap_usd,
+        first_number=first_number,
+    )
+    concurrency = max(workspace.preferences.concurrency, 1)
+    longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
+    seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
+    return Draft(plan, setup, rates_for(setup.profile, setup.model), concurrency, seconds)

@@ -1,0 +1,28 @@
+"""From what a person typed to an open database: a connection of `config.yml`, a file or a URL."""
+
+from __future__ import annotations
+
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Connector
+from amx_tui.catalog.opening import open_connection, open_database
+from amx_tui.commands.workspace import Workspace
+
+
+def open_named(workspace: Workspace, text: str) -> Connector:
+    """Opens the connection of that name where there is one, else the file or URL. Blocking.
+
+    Raises:
+        CatalogProblem: it cannot be opened.
+        ConfigProblem: a connection's password cannot be found.
+    """
+    if "/" not in text and "\\" not in text:
+        try:
+            connection = workspace.read_config().connections.get(text)
+        except Problem:
+            connection = None  # a broken config.yml is told where a profile is needed
+        if connection is not None:
+            from amx_tui.config.connections import connection_settings
+
+            settings = connection_settings(connection, environ=workspace.environ)
+            return open_connection(connection.backend, settings, connection.name)
+    return open_database(text)

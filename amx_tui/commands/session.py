@@ -1,0 +1,304 @@
+"""One open database and everything that a person does with it: catalog, marks, drafts, decisions.
+
+It knows no screen. Whoever wants to see what happens subscribes; what they hear of is already in the
+store. Blocking work goes to threads; everything else runs on the event loop that calls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import (
+    Catalog,
+    CatalogProblem,
+    ColumnEvidence,
+    Connector,
+    Table,
+    Target,
+)
+from amx_tui.commands.model import (
+    CatalogFailed,
+    CatalogRead,
+    Draft,
+    EvidenceRead,
+    RowsChanged,
+    SessionEvent,
+)
+from amx_tui.commands.texts import BatchTexts
+from amx_tui.commands.workspace import Workspace
+from amx_tui.config.model import Privacy
+from amx_tui.drafting.board import Board
+from amx_tui.drafting.engine import Run
+from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunStarted, SuggestionDrafted
+from amx_tui.drafting.plan import remaining_plan
+from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
+
+Listener = Callable[[SessionEvent], None]
+
+
+class Session:
+    """Everything on the screen comes from here, and every order goes here."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.catalog = Catalog(())
+        self.is_whole = False  # columns, keys and comments are read, not only the tables
+        self.problem: Problem | None = None  # why the catalog could not be read
+        self.marked: set[Target] = set()
+        self.rows: dict[Target, ReviewRow] = {}
+        self.privacy = workspace.preferences.privacy
+        self.board: Board | None = None
+        self.run: Run | None = None
+        self.draft: Draft | None = None  # what the run was made from
+        self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
+        self._evidence: dict[tuple[Target, Privacy], Mapping[str, ColumnEvidence]] = {}
+        self._listeners: list[Listener] = []
+        self._task: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+
+    # Who listens. --------------------------------------------------------------------------------
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Calls `listener` with every event from now on, until what is returned is called."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def _tell(self, event: SessionEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    # The catalog. --------------------------------------------------------------------------------
+
+    @property
+    def connector(self) -> Connector:
+        assert self.workspace.connector is not None
+        return self.workspace.connector
+
+    async def read_catalog(self) -> None:
+        """The tables first, then everything, then what was drafted and decided before."""
+        async with self._reading:
+            try:
+                if not self.catalog.tables:
+                    self.catalog = Catalog(await asyncio.to_thread(self.connector.tables))
+                    self._tell(CatalogRead(is_whole=False))
+                self.catalog = await asyncio.to_thread(self.connector.load)
+            except CatalogProblem as problem:
+                self.problem = problem
+                self._tell(CatalogFailed(problem))
+                return
+        self.problem = None
+        self.is_whole = True
+        self._evidence.clear()
+        self.marked = {target for target in self.marked if self.catalog.holds(target)}
+        self._tell(CatalogRead(is_whole=True))
+        await self.read_rows()
+
+    async def read_evidence(self, table: Table) -> None:
+        """What the rows of a table tell, for looking at; the next time it is there already."""
+        if (table.target, self.privacy) in self._evidence or not table.columns:
+            return
+        with contextlib.suppress(CatalogProblem):
+            await asyncio.to_thread(self.evidence_for, table, self.privacy)
+            self._tell(EvidenceRead(table.target))
+
+    def evidence_for(self, table: Table, privacy: Privacy) -> Mapping[str, ColumnEvidence]:
+        """Blocking, and kept: a draft sends what was looked at."""
+        place = (table.target, privacy)
+        if place not in self._evidence:
+            columns = [column.name for column in table.columns]
+            self._evidence[place] = self.connector.evidence(table, columns, privacy)
+        return self._evidence[place]
+
+    def evidence_at_hand(self, table: Target) -> Mapping[str, ColumnEvidence]:
+        """What has been read of a table at the present privacy level; empty where nothing has."""
+        return self._evidence.get((table, self.privacy), {})
+
+    # Marks. --------------------------------------------------------------------------------------
+
+    def undescribed(self, tables: Iterable[Table] | None = None) -> set[Target]:
+        """What lacks a description and has no decision that gives it one."""
+        found: set[Target] = set()
+        for table in self.catalog.tables if tables is None else tables:
+            if not table.comment:
+                found.add(table.target)
+            found.update(table.column_target(c) for c in table.columns if not c.comment)
+        return {target for target in found if not self._is_settled(target)}
+
+    def _is_settled(self, target: Target) -> bool:
+        row = self.rows.get(target)
+        return bool(row and row.decision and row.decision.verdict in _GIVES_A_TEXT)
+
+    def toggle_marks(self, targets: set[Target]) -> None:
+        """Marks all of them, or unmarks them where all are marked."""
+        if targets <= self.marked:
+            self.marked -= targets
+        else:
+            self.marked |= targets
+
+    # A run. --------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def start(self, draft: Draft, *, run: int | None = None) -> None:
+        """Sends a draft; `run` names one that goes on. Returns at once."""
+        assert not self.is_running
+        from amx_tui.llm.client import Client
+        from amx_tui.review.recorder import StoreRecorder
+
+        make = self.workspace.transport
+        client = Client(
+            draft.setup,
+            concurrency=draft.concurrency,
+            transport=make() if make is not None else None,
+        )
+        recorder = StoreRecorder(
+            self.workspace.store,
+            self.workspace.folders.transcripts,
+            self.connector.label,
+            continues=run,
+        )
+        self.draft = draft
+        self.texts = {batch.number: BatchTexts() for batch in draft.plan.batches}
+        self.board = Board()
+        self.run = Run(draft.plan, client, recorder, draft.rates)
+        self.marked -= {target for batch in draft.plan.batches for target in batch.targets}
+
+        async def drive(run: Run, board: Board) -> None:
+            number = 0
+            try:
+                async with contextlib.aclosing(run.events()) as events:
+                    async for event in events:
+                        board.apply(event)
+                        match event:
+                            case RunStarted(run=number):
+                                pass
+                            case SuggestionDrafted():
+                                self._add_row(number, draft.plan.model, event)
+                            case ReasoningDelta(batch=batch, text=text):
+                                self.texts[batch].reasoning.add(text)
+                            case AnswerDelta(batch=batch, text=text):
+                                self.texts[batch].answer.add(text)
+                        self._tell(event)
+            finally:
+                await recorder.aclose()
+                await client.aclose()
+
+        self._task = asyncio.create_task(drive(self.run, self.board), name="run")
+
+    def _add_row(self, run: int, model: str, event: SuggestionDrafted) -> None:
+        target = event.suggestion.target
+        old = self.rows.get(target)
+        row = ReviewRow(event.suggestion, run, model, event.at)
+        if old is not None:  # what a person decided stays; the new draft stands beside it
+            row = replace(row, decision=old.decision, written=old.written)
+        self.rows[target] = row
+        self._tell(RowsChanged((target,), by_reviewer=False))
+
+    async def retry(self) -> bool:
+        """Asks again for what the last run lacks, with the same words; False where nothing is
+        missing. The run goes on under its own number."""
+        if self.is_running or self.draft is None or self.board is None:
+            return False
+        missing = await self.missing_of(self.board.run)
+        plan = remaining_plan(self.draft.plan, missing)
+        if not plan.batches:
+            return False
+        await self.start(replace(self.draft, plan=plan), run=self.board.run)
+        return True
+
+    async def stop(self) -> None:
+        """Stops the run and waits until nothing of it is left; what arrived is kept."""
+        if self.run is not None and self._task is not None and not self._task.done():
+            self.run.stop()
+            await asyncio.wait([self._task])
+
+    async def close(self) -> None:
+        """Ends the run and closes the database."""
+        await self.stop()
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.exception()  # it was shown as the run's end; not again at exit
+        if self.workspace.connector is not None:
+            await asyncio.to_thread(self.workspace.connector.close)
+
+    async def find_interrupted(self) -> RunRecord | None:
+        """A run of this database that ended with its process."""
+        return await asyncio.to_thread(self.workspace.store.interrupted, self.connector.identity)
+
+    async def missing_of(self, run: int) -> tuple[Target, ...]:
+        """What a run was asked for and did not bring, as far as it is still in the catalog."""
+        missing = await asyncio.to_thread(self.workspace.store.missing, run)
+        return tuple(target for target in missing if self.catalog.holds(target))
+
+    # Decisions. ----------------------------------------------------------------------------------
+
+    async def read_rows(self) -> None:
+        """Everything that was drafted and decided for this database."""
+        store = self.workspace.store
+        rows = await asyncio.to_thread(store.rows, self.connector.identity)
+        self.rows = {row.target: row for row in rows}
+        self._tell(RowsChanged((), by_reviewer=False))
+
+    async def decide(
+        self,
+        targets: Sequence[Target],
+        verdict: Verdict,
+        *,
+        text: str | None = None,
+        alternative: int | None = None,
+    ) -> None:
+        """One decision for one or many; on disk before anybody hears of it.
+
+        Raises:
+            StoreProblem: it could not be kept; nothing changed.
+        """
+        decisions = [
+            NewDecision(
+                target=target,
+                verdict=verdict,
+                text=text,
+                alternative=alternative,
+                previous=self.catalog.comment(target),
+                run=self.rows[target].run,
+            )
+            for target in targets
+        ]
+        await asyncio.to_thread(self.workspace.store.decide, self.connector.identity, decisions)
+        await self._refresh(targets)
+
+    async def undo(self) -> tuple[Target, ...]:
+        """Takes back the newest decision and says whose it was."""
+        return await self._step(self.workspace.store.undo)
+
+    async def redo(self) -> tuple[Target, ...]:
+        return await self._step(self.workspace.store.redo)
+
+    async def _step(self, step: Callable[[str], tuple[Target, ...]]) -> tuple[Target, ...]:
+        targets = await asyncio.to_thread(step, self.connector.identity)
+        await self._refresh(targets)
+        return targets
+
+    async def _refresh(self, targets: Sequence[Target]) -> None:
+        for target in targets:
+            row = await asyncio.to_thread(self.workspace.store.row, self.connector.identity, target)
+            if row is not None:
+                self.rows[target] = row
+        if targets:
+            self._tell(RowsChanged(tuple(targets), by_reviewer=True))
+
+
+_GIVES_A_TEXT = (Verdict.ACCEPTED, Verdict.EDITED)
+
+# So that a clock can be put in for the tests that take pictures.
+now = time.time

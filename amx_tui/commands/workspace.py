@@ -1,0 +1,62 @@
+"""Where a session works: folders, configuration, store, and how requests leave the machine. The demo
+is another workspace, not another program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from amx_tui.catalog.model import Connector
+from amx_tui.config.model import Config, Folders, Key, Preferences, Profile
+from amx_tui.review.store import Store
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass
+class Workspace:
+    """`notice` stands in the header of every screen, such as the demo's. `transport` makes what
+    stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
+    demo's profile is its own, so `can_edit_profiles` is false there."""
+
+    folders: Folders
+    store: Store
+    environ: Mapping[str, str]
+    read_config: Callable[[], Config]
+    find_key: Callable[[Profile], Key | None]
+    preferences: Preferences = field(default_factory=Preferences)
+    connector: Connector | None = None
+    profile_name: str | None = None  # chosen on the command line or in Draft
+    notice: str = ""
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+    speed: float = 1.0
+    can_edit_profiles: bool = True
+
+
+def real_workspace(environ: Mapping[str, str], folders: Folders) -> Workspace:
+    """The person's own `config.yml`, keyring and store. Reads nothing yet but `tui.yml`."""
+    from amx_tui.config.preferences import load_preferences
+
+    def read_config() -> Config:
+        from amx_tui.config.file import load_config
+
+        return load_config(folders.config_file)
+
+    def find_key(profile: Profile) -> Key | None:
+        from amx_tui.config.keys import resolve_key
+        from amx_tui.llm.providers import provider
+
+        return resolve_key(
+            profile, variable=provider(profile.provider).key_variable, environ=environ
+        )
+
+    return Workspace(
+        folders=folders,
+        store=Store(folders.store_file),
+        environ=environ,
+        read_config=read_config,
+        find_key=find_key,
+        preferences=load_preferences(folders.preferences_file),
+    )

@@ -1,0 +1,217 @@
+"""What would be sent, to whom, and what it costs: read before the first byte leaves the machine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Target
+from amx_tui.commands.model import Draft, NotReady
+from amx_tui.config.model import Privacy
+from amx_tui.screens.ask import Ask
+from amx_tui.screens.room import Room, tell
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, Plain, entitle, say
+from amx_tui.widgets.stream_view import StreamView
+from amx_tui.widgets.words import duration, money, number
+
+PRIVACY_WORDS = {
+    Privacy.METADATA: "names, types and keys only; no row is read",
+    Privacy.SHAPES: "samples masked: letters become a/A, digits 9",
+    Privacy.VALUES: "samples as they are; e-mail addresses and the like masked",
+}
+
+
+class DraftScreen(Room):
+    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on."""
+
+    ROOM = "draft"
+    CSS_PATH = "draft.tcss"
+    BINDINGS = bindings_of("draft")
+    AUTO_FOCUS: ClassVar[str] = "#sent"
+
+    def __init__(self, targets: frozenset[Target], *, run: int | None = None) -> None:
+        super().__init__()
+        self._targets = targets
+        self._run = run
+        self._draft: Draft | None = None
+        self._problem: Problem | None = None
+        self._profile: str | None = None
+        self._cap: float | None = None
+        self._batch = 0
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalGroup(id="summary"):
+            yield Plain(id="facts")
+        yield StreamView(id="sent", empty="making the plan …")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._plan()
+
+    def _plan(self) -> None:
+        """Makes the plan anew, in a thread: it may read rows."""
+        self._draft, self._problem, self._batch = None, None, 0
+        self.show_now()
+        self.run_worker(self._prepare(), exclusive=True, group="plan")
+
+    async def _prepare(self) -> None:
+        from amx_tui.commands.drafting import prepare_draft
+
+        session = self.session
+        try:
+            self._draft = await asyncio.to_thread(
+                prepare_draft,
+                session.workspace,
+                session.catalog,
+                sorted(self._targets),
+                privacy=session.privacy,
+                read_evidence=session.evidence_for,
+                cap_usd=self._cap,
+                profile=self._profile,
+            )
+        except Problem as problem:
+            self._problem = problem
+            if isinstance(problem, NotReady) and problem.opens_form:
+                say(self, tell(problem), title=problem.what, severity="warning")
+                self.app.pop_screen()
+                self.desk.go("profiles")
+                return
+        self.show_now()
+        self._show_batch()
+
+    def show_state(self) -> None:
+        what = "draft" if self._run is None else f"the rest of run {self._run}"
+        entitle(self.query_one("#summary"), f"{what} · nothing has been sent yet")
+        self.query_one("#facts", Plain).write_lines(self._facts())
+
+    def _facts(self) -> list[Line]:
+        if self._problem is not None:
+            return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
+        if self._draft is None:
+            return [[("making the plan …", "dim")]]
+        draft = self._draft
+        plan, estimate = draft.plan, draft.plan.estimate
+        setup = draft.setup
+        privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
+        effort = f" · effort {plan.effort}" if plan.effort else ""
+        cap = "no cap" if plan.cap_usd is None else f"stops before {money(plan.cap_usd)}"
+        batches = len(plan.batches)
+        rows: list[Line] = [
+            [("what     ", "dim"), (plan.scope, "strong")],
+            [
+                ("to       ", "dim"),
+                (f"{plan.profile} · {plan.model}{effort}", "strong"),
+                (f"  {setup.endpoint.base}", "dim"),
+            ],
+            [
+                ("key      ", "dim"),
+                (setup.endpoint.key.source if setup.endpoint.key else "none", ""),
+            ],
+            [("privacy  ", "dim"), (privacy, "")],
+            [
+                ("size     ", "dim"),
+                (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),
+                (f"about {number(estimate.input_tokens)} tokens in, ", ""),
+                (f"{number(estimate.output_tokens)} out", ""),
+            ],
+            [
+                ("cost     ", "dim"),
+                (f"about {money(estimate.usd)}", "strong"),
+                (f" · {draft.rates.source}" if draft.rates else "", "dim"),
+                (f" · {cap}", "dim"),
+            ],
+            [
+                ("time     ", "dim"),
+                (f"about {duration(draft.seconds)}", "strong"),
+                (f", {draft.concurrency} requests side by side", "dim"),
+            ],
+        ]
+        if setup.model.retired:
+            successor = f"; {setup.model.successor} follows it" if setup.model.successor else ""
+            words = f"{setup.model.id} left Moonshot's own API on {setup.model.retired}{successor}"
+            rows.append([("note     ", "dim"), (words, "warn")])
+        return rows
+
+    def _show_batch(self) -> None:
+        view = self.query_one("#sent", StreamView)
+        if self._draft is None:
+            view.replace("")
+            return
+        batches = self._draft.plan.batches
+        batch = batches[self._batch]
+        entitle(
+            view,
+            f"word for word: request {batch.number} of {len(batches)} · {batch.title}",
+            "n next batch",
+        )
+        parts = (f"── {message.role} ──\n{message.content}" for message in batch.messages)
+        view.replace("\n\n".join(parts), follow=False)
+
+    # Keys. ---------------------------------------------------------------------------------------
+
+    def action_start(self) -> None:
+        if self._draft is None:
+            return
+        draft = self._draft
+
+        async def start() -> None:
+            await self.session.start(draft, run=self._run)
+            self.app.pop_screen()
+            self.desk.go("drafting")
+
+        self.do(start())
+
+    def action_profile(self) -> None:
+        try:
+            names = sorted(self.session.workspace.read_config().profiles)
+        except Problem:
+            return
+        if len(names) < 2:
+            say(self, "There is no other profile. Press P to make one.")
+            return
+        present = self._draft.plan.profile if self._draft else self._profile
+        place = names.index(present) + 1 if present in names else 0
+        self._profile = names[place % len(names)]
+        self._plan()
+
+    def action_privacy(self) -> None:
+        order = list(Privacy)
+        self.session.privacy = order[(order.index(self.session.privacy) + 1) % len(order)]
+        self._plan()
+
+    def action_cap(self) -> None:
+        def set_cap(words: str | None) -> None:
+            if words is None:
+                return
+            self._cap = float(words) if words.strip() else None
+            self._plan()
+
+        self.app.push_screen(
+            Ask(
+                "Spending cap",
+                "The run stops before it would cost more than this many US dollars. Empty: no cap.",
+                "" if self._cap is None else f"{self._cap:g}",
+                check=_check_cap,
+            ),
+            set_cap,
+        )
+
+    def action_following(self) -> None:
+        if self._draft is not None:
+            self._batch = (self._batch + 1) % len(self._draft.plan.batches)
+            self._show_batch()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _check_cap(words: str) -> str:
+    try:
+        return "" if not words.strip() or float(words) > 0 else "A cap is more than 0."
+    except ValueError:
+        return "A number, such as 0.50."

@@ -1,0 +1,343 @@
+"""Watching a run: how far it is, what the model thinks, how long it may still be silent, what it cost.
+
+Everything here is read from the board and the session's texts; the run itself does not know that it
+is looked at, and goes on when nobody does.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal
+from textual.css.query import NoMatches
+
+from amx_tui.commands.model import SessionEvent
+from amx_tui.drafting.board import BatchLine, BatchState, Board
+from amx_tui.drafting.model import AnswerDelta, Band, ReasoningDelta, RunEnded, RunStarted, RunState
+from amx_tui.screens.question import Question
+from amx_tui.screens.room import Room
+from amx_tui.widgets.bars import Meter
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
+from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.stream_view import StreamView
+from amx_tui.widgets.words import clock, duration, money, number, time_of_day
+
+MORE_SECONDS = 60
+
+STATES: dict[BatchState, tuple[str, str]] = {
+    BatchState.QUEUED: ("·", "dim"),
+    BatchState.CONNECTING: ("◌", "accent"),
+    BatchState.WAITING: ("◔", "accent"),
+    BatchState.THINKING: ("◑", "accent"),
+    BatchState.ANSWERING: ("◕", "new"),
+    BatchState.RETRYING: ("⧗", "warn"),
+    BatchState.FINISHED: ("✓", "good"),
+    BatchState.FAILED: ("✗", "bad"),
+    BatchState.CANCELLED: ("–", "dim"),
+}
+
+
+class View(StrEnum):
+    REASONING = "thinking"
+    ANSWER = "answer"
+    REQUEST = "request"
+
+
+class DraftingScreen(Room):
+    ROOM = "drafting"
+    CSS_PATH = "drafting.tcss"
+    BINDINGS = bindings_of("drafting")
+    AUTO_FOCUS: ClassVar[str] = "#batches"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._followed: int | None = None  # the batch whose text is shown
+        self._is_chosen = False  # by the person; else the screen goes on to the next by itself
+        self._view = View.REASONING
+        self._numbers: list[int] = []
+        self._said = 0  # lines of the log that are on the screen
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="overall"):
+            yield Meter(id="meter")
+        with Horizontal(id="middle"):
+            yield RowList(self._draw_batch, id="batches")
+            with Container(id="right"):
+                yield StreamView(id="text")
+                with Container(id="countdown"):
+                    yield Plain(id="phase")
+                    yield Meter(id="remaining")
+        yield StreamView(id="log", empty="")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        # The countdown moves whether or not anything arrives.
+        self.set_interval(0.25, self._tick)
+        self._show_text()
+
+    @property
+    def _board(self) -> Board | None:
+        return self.session.board
+
+    def heard(self, event: SessionEvent) -> None:
+        match event:
+            case RunStarted():
+                self._followed, self._is_chosen, self._said = None, False, 0
+                self.query_one("#log", StreamView).replace("")
+            case ReasoningDelta(batch=batch, text=text):
+                if batch == self._followed and self._view is View.REASONING:
+                    self.query_one("#text", StreamView).append(text)
+            case AnswerDelta(batch=batch, text=text):
+                if batch == self._followed and self._view is View.ANSWER:
+                    self.query_one("#text", StreamView).append(text)
+            case RunEnded():
+                self.call_after_refresh(self._tick)
+
+    # What is shown. ------------------------------------------------------------------------------
+
+    def show_state(self) -> None:
+        board = self._board
+        batches = self.query_one("#batches", RowList)
+        if board is None or board.plan is None:
+            batches.show(0, empty="No run yet.\nPress B, mark what\nlacks a description,\nthen d.")
+            entitle(self.query_one("#overall"), "no run is going")
+            entitle(batches, "batches")
+            return
+        self._follow_by_itself(board)
+        self._numbers = list(board.batches)
+        batches.show(len(self._numbers))
+        entitle(batches, f"batches · {len(self._numbers)}")
+        self._show_overall(board)
+        self._show_log(board)
+        self._tick()
+
+    def _show_overall(self, board: Board) -> None:
+        now = time.time()
+        overall = self.query_one("#overall")
+        share = (board.drafted + board.lost) / max(board.targets, 1)
+        self.query_one("#meter", Meter).show(share)
+        of = "" if board.estimate.usd is None else f" of about {money(board.estimate.usd)}"
+        parts = [f"run {board.run}", f"{board.drafted}/{board.targets} drafted"]
+        if board.state is RunState.RUNNING:
+            parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
+        parts.append(f"{number(board.tokens)} tokens")
+        parts.append(f"{money(board.usd if board.usd is not None or board.tokens else 0.0)}{of}")
+        if board.state is RunState.RUNNING:
+            left = board.seconds_left(now)
+            parts.append("" if left is None else f"about {duration(left)} left")
+        else:
+            parts.append(f"{board.state.value if board.state else ''} after "
+                         f"{duration(board.elapsed(now))}")  # fmt: skip
+        entitle(overall, " · ".join(part for part in parts if part))
+
+    def _show_log(self, board: Board) -> None:
+        log = self.query_one("#log", StreamView)
+        if len(board.log) < self._said:
+            self._said = 0
+            log.replace("")
+        for line in board.log[self._said :]:
+            start = "\n" if self._said else ""
+            log.append(f"{start}{time_of_day(line.at)}  {line.text}")
+            self._said += 1
+        entitle(log, "what happened")
+
+    def _draw_batch(self, index: int, width: int) -> Line:
+        board = self._board
+        if board is None or index >= len(self._numbers):
+            return []
+        batch = board.batches[self._numbers[index]]
+        sign, ink = STATES[batch.state]
+        follows = "▸" if batch.number == self._followed else " "
+        return [
+            (follows, "accent"),
+            (f"{sign} ", ink),
+            (fit(batch.title, max(width - 26, 10)), ""),
+            (fit(f"{batch.drafted}/{batch.total}", 6, right=True), "dim"),
+            ("  ", ""),
+            (fit(_state_words(batch, time.time()), 15), ink),
+        ]
+
+    def _follow_by_itself(self, board: Board) -> None:
+        """Shows a batch that is streaming, and stays with it until it ends or the person chooses."""
+        current = board.batches.get(self._followed) if self._followed is not None else None
+        if current is not None and (self._is_chosen or not current.state.has_ended):
+            return
+        streaming = (BatchState.THINKING, BatchState.ANSWERING)
+        alive = [b for b in board.batches.values() if b.state in streaming]
+        alive = alive or [
+            batch
+            for batch in board.batches.values()
+            if not batch.state.has_ended and batch.state is not BatchState.QUEUED
+        ]
+        following = alive[0].number if alive else self._followed or next(iter(board.batches), None)
+        if following != self._followed:
+            self._followed = following
+            self._show_text()
+
+    def _show_text(self) -> None:
+        """The text of the followed batch, from its end; hidden ones cost nothing."""
+        view = self.query_one("#text", StreamView)
+        texts = self.session.texts.get(self._followed or 0)
+        if texts is None:
+            view.replace("")
+            return
+        match self._view:
+            case View.REASONING:
+                view.replace(str(texts.reasoning))
+            case View.ANSWER:
+                view.replace(str(texts.answer))
+            case View.REQUEST:
+                view.replace(self._request(), follow=False)
+
+    def _request(self) -> str:
+        draft = self.session.draft
+        if draft is None:
+            return ""
+        batch = next((b for b in draft.plan.batches if b.number == self._followed), None)
+        if batch is None:
+            return ""
+        head = f"POST {draft.setup.endpoint.base}/chat/completions   model {draft.plan.model}"
+        parts = [f"── {message.role} ──\n{message.content}" for message in batch.messages]
+        return "\n\n".join([head, *parts])
+
+    def _tick(self) -> None:
+        """The countdown and the times; the only things here that move by themselves."""
+        board = self._board
+        if board is None or not self.is_current:
+            return
+        try:
+            phase, remaining = self.query_one("#phase", Plain), self.query_one("#remaining", Meter)
+        except NoMatches:
+            return
+        batch = board.batches.get(self._followed or 0)
+        now = time.time()
+        if batch is not None:
+            attempt = f" · attempt {batch.attempt}" if batch.attempt > 1 else ""
+            tokens = f" · {number(batch.reasoning_tokens)} reasoning tokens"
+            entitle(
+                self.query_one("#text"),
+                f"{batch.title} · {self._view.value}{attempt}{tokens if batch.started_at else ''}",
+                "v thinking/answer/request",
+            )
+        countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
+        if batch is not None and batch.retry_at is not None:
+            phase.write((f"waiting to ask again  {clock(batch.retry_at - now)} left", "warn"))
+            remaining.show(0.0)
+        elif batch is not None and countdown is not None and not batch.state.has_ended:
+            left = countdown.remaining()
+            limit = clock(countdown.limit)
+            phase.write(
+                (f"{countdown.phase.value}", "strong"),
+                (f" · gives up after {limit} of silence · ", "dim"),
+                (f"{clock(left)} left", "strong" if left > 30 else "bad"),
+                ("   + more time", "dim"),
+            )
+            remaining.show(left / max(countdown.limit, 1))
+        else:
+            remaining.show(0.0)
+            phase.write(*self._outcome(board, batch))
+        self.query_one("#batches").refresh()
+
+    def _outcome(self, board: Board, batch: BatchLine | None) -> list[tuple[str, str]]:
+        """How it ended, and the one key that goes on."""
+        if board.state in (None, RunState.RUNNING):
+            if batch is not None and batch.failure is not None:
+                return [(f"{batch.failure.what}. {batch.failure.remedy}", "bad")]
+            return [(batch.state.value if batch is not None else "", "dim")]
+        bands = " ".join(f"{board.bands[b]} {b.value}" for b in Band if board.bands[b])
+        missing = board.targets - board.drafted
+        if board.what:
+            return [(board.what, "bad"), (f". {board.remedy or board.why}", "")]
+        again = f"   t tries the {missing} missing again" if missing else ""
+        words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
+        return [(words, "strong"), ("   R reviews them", "key"), (again, "warn")]
+
+    # Keys. ---------------------------------------------------------------------------------------
+
+    @property
+    def _chosen(self) -> BatchLine | None:
+        """The batch under the cursor."""
+        board = self._board
+        cursor = self.query_one("#batches", RowList).cursor
+        if board is None or cursor >= len(self._numbers):
+            return None
+        return board.batches[self._numbers[cursor]]
+
+    @on(RowList.Chosen, "#batches")
+    def _choose(self) -> None:
+        self.action_follow()
+
+    def action_follow(self) -> None:
+        if (batch := self._chosen) is not None:
+            self._followed, self._is_chosen = batch.number, True
+            self._show_text()
+            self.show_now()
+
+    def action_view(self) -> None:
+        order = list(View)
+        self._view = order[(order.index(self._view) + 1) % len(order)]
+        self._show_text()
+        self.show_now()
+
+    def action_more_time(self) -> None:
+        run = self.session.run
+        if run is None or self._followed is None or not run.extend(self._followed, MORE_SECONDS):
+            say(self, "No request is waiting there.")
+            return
+        say(self, "A minute more of silence for this request.")
+        self._tick()
+
+    def action_retry(self) -> None:
+        """What the chosen batch lacks; after the run's end, what the whole run lacks."""
+        session, batch = self.session, self._chosen
+        if session.is_running and session.run is not None and batch is not None:
+            if not session.run.retry(batch.number):
+                say(self, f"{batch.title}: nothing failed there.")
+            return
+        self.do(self._retry_all())
+
+    async def _retry_all(self) -> None:
+        if not await self.session.retry():
+            say(self, "Nothing is missing.")
+
+    def action_cancel(self) -> None:
+        run, batch = self.session.run, self._chosen
+        if run is not None and batch is not None and not run.cancel(batch.number):
+            say(self, f"{batch.title} has ended already.")
+
+    def action_stop(self) -> None:
+        if not self.session.is_running:
+            say(self, "No run is going.")
+            return
+        rows: list[Line] = [[("What has arrived is kept; t asks for the rest later.", "")]]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.do(self.session.stop())
+
+        self.app.push_screen(Question("Stop the run?", rows), answered)
+
+    def action_back(self) -> None:
+        self.desk.go("browse")
+
+
+def _state_words(batch: BatchLine, now: float) -> str:
+    match batch.state:
+        case BatchState.RETRYING if batch.retry_at is not None:
+            status = batch.failure.status if batch.failure is not None else None
+            return f"{status or 'waits'} · {max(batch.retry_at - now, 0):.0f} s"
+        case BatchState.QUEUED:
+            return "queued"
+        case BatchState.FINISHED if batch.missing:
+            return f"{batch.missing} missing"
+        case BatchState.FINISHED:
+            return duration(batch.elapsed(now))
+        case _ if batch.state.has_ended:
+            return batch.state.value
+        case _:
+            return f"{batch.state.value} {duration(batch.elapsed(now))}"

@@ -1,0 +1,55 @@
+"""Edits one text; what was typed is never lost by a slip."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.screen import ModalScreen
+from textual.widgets import TextArea
+
+from amx_tui.base.text import clean
+from amx_tui.screens.question import Question
+from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import entitle
+
+
+class Editor(ModalScreen[str | None]):
+    """Dismissed with the text, or None where the person left it."""
+
+    BINDINGS = bindings_of("editor")
+    CSS_PATH = "dialog.tcss"
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with VerticalGroup(classes="dialog") as box:
+            entitle(box, self._title)
+            area = TextArea(self._text, soft_wrap=True, show_line_numbers=False, id="text")
+            area.styles.height = 8
+            yield area
+            yield KeyBar("editor", {})
+
+    def on_mount(self) -> None:
+        area = self.query_one("#text", TextArea)
+        area.move_cursor(area.document.end)
+        area.cursor_blink = False
+        area.focus()
+
+    def action_keep(self) -> None:
+        text = clean(self.query_one("#text", TextArea).text).strip()
+        self.dismiss(text or None)
+
+    def action_leave(self) -> None:
+        if self.query_one("#text", TextArea).text == self._text:
+            self.dismiss(None)
+            return
+
+        def leave(yes: bool | None) -> None:
+            if yes:
+                self.dismiss(None)
+
+        self.app.push_screen(Question("Leave without keeping what you typed?"), leave)

@@ -1,0 +1,81 @@
+"""Asks which format, and into which file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from amx_tui.review.exports import FORMATS
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, Plain, entitle, fit
+from amx_tui.widgets.rows import RowList
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWish:
+    format: str
+    path: Path
+
+
+class ExportDialog(ModalScreen[ExportWish | None]):
+    """`stem` is the file's name without its ending, as it is offered."""
+
+    BINDINGS = bindings_of("export")
+    CSS_PATH = "dialog.tcss"
+    AUTO_FOCUS = "#formats"
+
+    def __init__(self, stem: str) -> None:
+        super().__init__()
+        self._stem = stem
+        self._formats = list(FORMATS.values())
+
+    def compose(self) -> ComposeResult:
+        with VerticalGroup(classes="dialog") as box:
+            entitle(box, "Export", "↑↓ format · enter file name, then write · esc leave")
+            formats = RowList(self._draw, id="formats")
+            formats.styles.height = len(self._formats)
+            yield formats
+            yield Plain("")
+            yield Input(id="path", compact=True, placeholder="file")
+            yield Plain("", id="wrong")
+
+    def on_mount(self) -> None:
+        self.query_one("#formats", RowList).show(len(self._formats))
+        self._offer()
+
+    def _draw(self, index: int, width: int) -> Line:
+        row = self._formats[index]
+        return [(f" {fit(row.title, width - 2)} ", "")]
+
+    @property
+    def _format_index(self) -> int:
+        return self.query_one("#formats", RowList).cursor
+
+    def _offer(self) -> None:
+        suffix = self._formats[self._format_index].suffix
+        self.query_one("#path", Input).value = str(Path.cwd() / f"{self._stem}{suffix}")
+
+    @on(RowList.Moved)
+    def _moved(self) -> None:
+        self._offer()
+
+    @on(RowList.Chosen)
+    def _chosen(self) -> None:
+        self.query_one("#path").focus()
+
+    @on(Input.Submitted)
+    def _write(self, event: Input.Submitted) -> None:
+        if not event.value.strip():
+            self.query_one("#wrong", Plain).write(("Name a file.", "bad"))
+            return
+        row = self._formats[self._format_index]
+        self.dismiss(ExportWish(row.id, Path(event.value.strip()).expanduser()))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,49 @@
+"""Offers to go on with a run whose process died: what arrived is there, only the rest is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from textual.app import App
+
+from amx_tui.base.problem import Problem
+from amx_tui.commands.session import Session
+from amx_tui.screens.question import Question
+from amx_tui.screens.room import tell
+from amx_tui.widgets.plain import Line, say
+
+
+async def offer_to_go_on(app: App[Any], session: Session) -> None:
+    """Asks once; "no" is remembered, and what was drafted stays in Review."""
+    try:
+        run = await session.find_interrupted()
+    except Problem as problem:
+        say(app.screen, tell(problem), title=problem.what, severity="warning")
+        return
+    if run is None:
+        return
+    missing = await session.missing_of(run.id)
+    if not missing:
+        await asyncio.to_thread(session.workspace.store.dismiss, run.id)
+        return
+    rows: list[Line] = [
+        [(f"Run {run.id}", "strong"), (f" · {run.scope} · {run.profile} · {run.model}", "dim")],
+        [],
+        [
+            (f"{run.drafted} of {run.targets}", "strong"),
+            (" were drafted and are in Review (R).", ""),
+        ],
+        [("Nothing that was paid for is asked again.", "")],
+    ]
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            from amx_tui.screens.draft import DraftScreen
+
+            app.push_screen(DraftScreen(frozenset(missing), run=run.id))
+        else:
+            app.run_worker(asyncio.to_thread(session.workspace.store.dismiss, run.id))
+
+    title = f"A run was interrupted. Go on with the other {len(missing)}?"
+    app.push_screen(Question(title, rows), answered)

@@ -1,0 +1,119 @@
+"""What every screen has in common: the two bars, the bindings of its room, and hearing of changes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from amx_tui.base.problem import Problem
+from amx_tui.commands.model import SessionEvent
+from amx_tui.commands.session import Session
+from amx_tui.commands.workspace import Workspace
+from amx_tui.widgets.bars import KeyBar, TopBar, Whereabouts
+from amx_tui.widgets.plain import say
+
+
+class Desk(Protocol):
+    """What a screen may ask of the app; the app itself it does not know."""
+
+    workspace: Workspace
+
+    @property
+    def session(self) -> Session: ...
+
+    @property
+    def keymap(self) -> Mapping[str, str]: ...
+
+    def whereabouts(self) -> Whereabouts: ...
+
+    def go(self, room: str) -> None: ...
+
+    def open_database(self, text: str) -> None: ...
+
+    def profile_changed(self) -> None: ...
+
+
+class Room(Screen[None]):
+    """A screen of its own, with a name in the registry of actions (`ROOM`)."""
+
+    ROOM: ClassVar[str]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (100, "-wide"),
+    ]
+    # One look at the state serves all events of that time; ten times a second is as often as
+    # numbers can be read.
+    REFRESH_SECONDS: ClassVar[float] = 0.1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_stale = True
+        self._unsubscribe: Callable[[], None] | None = None
+
+    @property
+    def desk(self) -> Desk:
+        return cast(Desk, self.app)
+
+    @property
+    def session(self) -> Session:
+        return self.desk.session
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.ROOM, self.desk.whereabouts)
+        yield from self.compose_body()
+        yield KeyBar(self.ROOM, self.desk.keymap)
+
+    @abstractmethod
+    def compose_body(self) -> ComposeResult: ...
+
+    @abstractmethod
+    def show_state(self) -> None:
+        """Draws what the session says now. Called when this screen is shown and after changes."""
+
+    def heard(self, event: SessionEvent) -> None:
+        """Something happened; `show_state` is called soon by itself."""
+
+    def on_mount(self) -> None:
+        self._unsubscribe = self.session.subscribe(self._hear)
+        self.set_interval(self.REFRESH_SECONDS, self._catch_up)
+
+    def on_unmount(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def _hear(self, event: SessionEvent) -> None:
+        self._is_stale = True
+        self.heard(event)
+
+    def _catch_up(self) -> None:
+        if self._is_stale and self.is_current:
+            self.show_now()
+
+    def show_now(self) -> None:
+        """Draws at once, such as after a key."""
+        self._is_stale = False
+        self.show_state()
+        self.query_one(TopBar).refresh()
+
+    def on_screen_resume(self) -> None:
+        self.show_now()
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work that a key started: what goes wrong is said, never raised."""
+
+        async def told() -> None:
+            try:
+                await work
+            except Problem as problem:
+                say(self, tell(problem), title=problem.what, severity="error")
+
+        self.run_worker(told(), exit_on_error=True)
+
+
+def tell(problem: Problem) -> str:
+    """Why and what to do, below a title that says what."""
+    return "\n".join(part for part in (problem.why, problem.remedy) if part) or problem.what

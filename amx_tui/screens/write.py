@@ -1,0 +1,278 @@
+"""What will be written, word for word; then what became of each. Nothing is written before a yes."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+
+from amx_tui.base.problem import Problem
+from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Change, Home, Outcome, Target, Written
+from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
+from amx_tui.commands.writing import PendingChange
+from amx_tui.screens.export import ExportDialog, ExportWish
+from amx_tui.screens.question import Question
+from amx_tui.screens.room import Room, tell
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
+from amx_tui.widgets.rows import RowList
+
+OUTCOMES: dict[Outcome, tuple[str, str]] = {
+    Outcome.WRITTEN: ("■", "accent"),
+    Outcome.CHANGED_MEANWHILE: ("≠", "warn"),
+    Outcome.REFUSED: ("✗", "bad"),
+    Outcome.FAILED: ("✗", "bad"),
+}
+
+
+class WriteScreen(Room):
+    ROOM = "write"
+    CSS_PATH = "write.tcss"
+    BINDINGS = bindings_of("write")
+    AUTO_FOCUS: ClassVar[str] = "#changes"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending: list[PendingChange] = []
+        self._results: dict[Target, Written] = {}
+        self._is_busy = False
+        self._problem: Problem | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="write"):
+            yield RowList(self._draw_row, empty="", id="changes")
+            with VerticalScroll(id="statement", can_focus=False):
+                yield Plain(id="statement-text")
+
+    def heard(self, event: SessionEvent) -> None:
+        if isinstance(event, RowsChanged | CatalogRead) and self.is_current:
+            self._read()
+
+    def on_screen_resume(self) -> None:
+        self._results = {}
+        self._read()
+        super().on_screen_resume()
+
+    def _read(self) -> None:
+        if not self._is_busy:
+            self.run_worker(self._read_pending(), exclusive=True, group="pending")
+
+    async def _read_pending(self) -> None:
+        from amx_tui.commands.writing import pending
+
+        session = self.session
+        try:
+            self._problem = None
+            found = await asyncio.to_thread(
+                pending, session.workspace.store, session.connector, session.catalog
+            )
+        except Problem as problem:
+            self._problem = problem
+            found = ()
+        self._pending = list(found)
+        self.show_now()
+
+    # What is shown. ------------------------------------------------------------------------------
+
+    @property
+    def _listed(self) -> list[PendingChange | Written]:
+        """What was tried just now, then what is still to be written."""
+        done = [r for r in self._results.values() if r.outcome is Outcome.WRITTEN]
+        return [*self._pending, *done]
+
+    def show_state(self) -> None:
+        abilities = self.session.connector.abilities
+        rows = self.query_one("#changes", RowList)
+        empty = "Nothing is waiting to be written.\nPress R and accept a suggestion first."
+        if self._problem is not None:
+            empty = f"{self._problem.what}\n{tell(self._problem)}"
+        rows.show(len(self._listed), empty=empty)
+        counts = Counter(result.outcome for result in self._results.values())
+        parts = [f"{len(self._pending)} to write"]
+        parts += [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]
+        where = f"into {abilities.where}"
+        if abilities.home is Home.NOWHERE:
+            where = f"export only: {abilities.where}"
+        entitle(rows, " · ".join(parts), where)
+        self._show_statement()
+
+    def _draw_row(self, index: int, width: int) -> Line:
+        listed = self._listed[index]
+        change = listed.change
+        result = self._results.get(change.target)
+        sign, ink = OUTCOMES[result.outcome] if result else ("·", "dim")
+        path_width = min(max(width // 3, 14), 34)
+        text = one_line(change.new or "(no comment)", 300)
+        if result is not None and result.detail:
+            text = f"{result.outcome.value}: {one_line(result.detail, 300)}"
+        return [
+            (f" {sign} ", ink),
+            (fit(change.target.path, path_width), ""),
+            (" ", ""),
+            (fit(text, width - path_width - 4), ink if result else ""),
+        ]
+
+    def _show_statement(self) -> None:
+        cursor = self.query_one("#changes", RowList).cursor
+        text = self.query_one("#statement-text", Plain)
+        listed = self._listed
+        if cursor >= len(listed):
+            text.write("")
+            return
+        entry = listed[cursor]
+        change = entry.change
+        rows: list[Line] = [
+            [("old  ", "dim"), (one_line(change.old or "–"), "old" if change.old else "dim")],
+            [("new  ", "dim"), (one_line(change.new or "–"), "new")],
+        ]
+        result = self._results.get(change.target)
+        if result is not None:
+            sign, ink = OUTCOMES[result.outcome]
+            rows.append([(f"{sign} {result.outcome.value} ", ink), (one_line(result.detail), "")])
+        if isinstance(entry, PendingChange):
+            if entry.is_gone:
+                rows.append([("✗ it is no longer in the database; nothing is written", "warn")])
+            elif entry.changed_meanwhile and result is None:
+                words = (
+                    f"≠ it was changed since it was reviewed, to: {one_line(entry.present or '–')}"
+                )
+                rows += [[(words, "warn")], [("It will be left alone; review it again.", "warn")]]
+            rows += [[], [("the statement, word for word", "dim")]]
+            rows += [[(line, "")] for line in entry.statement.split("\n")]
+        entitle(self.query_one("#statement"), change.target.path)
+        text.write_lines(rows)
+
+    @on(RowList.Moved, "#changes")
+    def _moved(self) -> None:
+        self._show_statement()
+
+    @on(RowList.Chosen, "#changes")
+    def _chosen(self) -> None:
+        self.action_apply()
+
+    # Writing. ------------------------------------------------------------------------------------
+
+    def action_apply(self) -> None:
+        if self._is_busy or not self._pending:
+            return
+        abilities = self.session.connector.abilities
+        if abilities.home is Home.NOWHERE:
+            say(self, f"{abilities.where}. Press x to export instead.", severity="warning")
+            return
+        changes = [waiting.change for waiting in self._pending if not waiting.is_gone]
+        replaced = sum(1 for change in changes if change.old)
+        rows: list[Line] = [
+            [(f"{len(changes)} texts", "strong"), (" into ", ""), (abilities.where, "strong")],
+        ]
+        if replaced:
+            rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
+        rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
+
+        def write(yes: bool | None) -> None:
+            if yes:
+                self.do(self._write(changes))
+
+        self.app.push_screen(Question(f"Write to {self.session.connector.label}?", rows), write)
+
+    async def _write(self, changes: list[Change]) -> None:
+        from amx_tui.commands.writing import apply_changes
+
+        session = self.session
+
+        def work() -> list[Written]:
+            results = apply_changes(
+                session.workspace.store, session.connector, changes, who=getpass.getuser()
+            )
+            return list(results)
+
+        self._is_busy = True
+        try:
+            results = await asyncio.to_thread(work)
+        finally:
+            self._is_busy = False
+        self._results = {result.change.target: result for result in results}
+        await self._after_write(results)
+
+    async def _after_write(self, results: list[Written]) -> None:
+        counts = Counter(result.outcome for result in results)
+        words = ", ".join(
+            f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]
+        )
+        good = set(counts) <= {Outcome.WRITTEN}
+        say(self, words or "nothing", title="Written" if good else "Not all of it was written",
+            severity="information" if good else "warning")  # fmt: skip
+        await self.session.read_catalog()
+        await self._read_pending()
+
+    def action_undo(self) -> None:
+        from amx_tui.commands.writing import undo_write
+
+        session = self.session
+        changes = session.workspace.store.undoable(session.connector.identity)
+        if not changes:
+            say(self, "Nothing was written that could be taken back.")
+            return
+
+        def work() -> list[Written]:
+            return list(
+                undo_write(session.workspace.store, session.connector, who=getpass.getuser())
+            )
+
+        async def undo_all() -> None:
+            results = await asyncio.to_thread(work)
+            self._results = {}
+            await self._after_write(results)
+
+        def undo(yes: bool | None) -> None:
+            if yes:
+                self.do(undo_all())
+
+        rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
+        title = f"Put the old text of {len(changes)} targets back?"
+        self.app.push_screen(Question(title, rows), undo)
+
+    def action_refresh(self) -> None:
+        self.do(self.session.read_catalog())
+
+    def action_export(self) -> None:
+        def chosen(wish: ExportWish | None) -> None:
+            if wish is not None:
+                self.do(self._export(wish, overwrite=False))
+
+        stem = Path(self.session.connector.label.split(" ")[0]).stem or "comments"
+        self.app.push_screen(ExportDialog(stem), chosen)
+
+    async def _export(self, wish: ExportWish, *, overwrite: bool) -> None:
+        from amx_tui.commands.exporting import Overwrites, export
+
+        session = self.session
+        try:
+            report = await asyncio.to_thread(
+                export,
+                wish.format,
+                wish.path,
+                session.workspace.store,
+                session.connector,
+                session.catalog,
+                overwrite=overwrite,
+            )
+        except Overwrites as problem:
+
+            def again(yes: bool | None) -> None:
+                if yes:
+                    self.do(self._export(wish, overwrite=True))
+
+            self.app.push_screen(Question(problem.what, [[(tell(problem), "")]]), again)
+            return
+        paths = " and ".join(str(path) for path in report.paths)
+        say(self, paths, title=f"✓ {report.texts} texts exported")
+
+    def action_back(self) -> None:
+        self.desk.go("review")

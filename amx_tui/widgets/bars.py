@@ -1,0 +1,175 @@
+"""The first and the last line of every screen: where you are, and what you can press."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from amx_tui.actions import BY_ID, KEY_NAMES, Action, actions_of, key_name
+from amx_tui.widgets.plain import Line
+from amx_tui.widgets.rows import Inked
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What the first line says."""
+
+    database: str = ""
+    model: str = ""
+    notice: str = ""
+    run: str = ""  # such as "drafting 34/143"
+
+
+ROOMS = ("app.browse", "app.drafting", "app.review", "app.write")
+FURTHER_ROOMS = ("app.history", "app.profiles", "app.prices")
+
+
+class Bar(Inked):
+    """One line with places that can be clicked."""
+
+    DEFAULT_CSS = """
+    Bar { height: 1; background: $panel; color: $foreground; overflow: hidden hidden; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._places: list[tuple[int, int, str]] = []  # from, to, action
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, action in self._places:
+            if start <= event.x < end:
+                self.call_later(self.screen.run_action, action)
+                break
+
+    def pieces(self, width: int) -> list[tuple[str, str, str]]:
+        """Words, ink, and the action that a click on them starts ("" for none)."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base: Style = self.rich_style
+        if y:
+            return Strip.blank(width, base)
+        self._places = []
+        line: list[tuple[str, str]] = []
+        x = 0
+        for words, ink, action in self.pieces(width):
+            cells = cell_len(words)
+            if action:
+                self._places.append((x, x + cells, action))
+            x += cells
+            line.append((words, ink))
+        return self.strip_of(line, width, base)
+
+
+class TopBar(Bar):
+    """Program, database, model, and the rooms, the present one marked."""
+
+    def __init__(self, room: str, facts: Callable[[], Whereabouts]) -> None:
+        super().__init__(id="top-bar")
+        self._room = room
+        self._facts = facts
+
+    def pieces(self, width: int) -> list[tuple[str, str, str]]:
+        facts = self._facts()
+        right: list[tuple[str, str, str]] = []
+        for id in (*ROOMS, *FURTHER_ROOMS):
+            action = BY_ID[id]
+            # A narrow line has the letters only, and the name of the present room.
+            is_short = width < 100 or id in FURTHER_ROOMS
+            if action.name == self._room:
+                right.append((f" {action.label} ", "here", ""))
+            elif id in ROOMS or width >= 100:
+                right.append((_room_words(action, is_short), "", action.id))
+        room = width - sum(cell_len(words) for words, _, _ in right)
+        left = [(" amx-tui", "title", "app.help")]
+        used = cell_len(left[0][0])
+        for choices, ink in (
+            ((facts.notice,), "demo"),
+            ((facts.run,), "accent"),
+            ((facts.database, facts.database.partition(" (")[0]), "strong"),
+            ((facts.model, facts.model.rpartition(" · ")[2]), ""),
+        ):
+            # What does not fit is said shorter, or left out whole; the notice comes first because it
+            # must never be.
+            words = next((w for w in choices if w and used + cell_len(w) + 4 <= room), "")
+            if words:
+                left += [(" │ ", "dim", ""), (words, ink, "")]
+                used += cell_len(words) + 3
+        return [*left, (" " * max(room - used, 0), "", ""), *right]
+
+
+def _room_words(action: Action, is_short: bool) -> str:
+    key = key_name(action)
+    rest = action.label.removeprefix(key)
+    return f" {key} " if is_short else f" {key}·{rest} "
+
+
+class KeyBar(Bar):
+    """What can be pressed here: as many actions as the line holds, the most needed first."""
+
+    def __init__(self, room: str, keymap: Mapping[str, str]) -> None:
+        super().__init__(id="key-bar")
+        self._room = room
+        self._keymap = keymap
+
+    def pieces(self, width: int) -> list[tuple[str, str, str]]:
+        shown = [a for a in actions_of(self._room) if a.bar]
+        shown.sort(key=lambda action: action.bar)
+        help_action = BY_ID["app.help"]
+        room = width - len(" ? help ")
+        pieces: list[tuple[str, str, str]] = []
+        used = 0
+        for action in shown:
+            key, label = self._key(action), action.label
+            cells = cell_len(key) + cell_len(label) + 4
+            if used + cells > room:
+                continue
+            used += cells
+            pieces += [(f" {key} ", "key", action.name), (f"{label}  ", "", action.name)]
+        pieces.append((" " * (room - used), "", ""))
+        return [*pieces, (" ? ", "key", help_action.id), ("help ", "", help_action.id)]
+
+    def _key(self, action: Action) -> str:
+        own = self._keymap.get(action.id)
+        return KEY_NAMES.get(own, own) if own else key_name(action)
+
+
+class Meter(Widget):
+    """A bar that fills: `share` 0 to 1, drawn in eighths of a cell."""
+
+    DEFAULT_CSS = """
+    Meter { height: 1; color: $primary; background: $surface; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._share = 0.0
+
+    def show(self, share: float) -> None:
+        share = min(max(share, 0.0), 1.0)
+        if share != self._share:
+            self._share = share
+            self.refresh()
+
+    def line_of(self, width: int) -> Line:
+        return [(meter(self._share, width), "")]
+
+    def render_line(self, y: int) -> Strip:
+        from rich.segment import Segment
+
+        width = self.size.width
+        return Strip([Segment(meter(self._share, width), self.rich_style)], width)
+
+
+def meter(share: float, width: int) -> str:
+    """`share` of `width` cells, filled."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width)

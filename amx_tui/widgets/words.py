@@ -1,0 +1,44 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def number(value: int) -> str:
+    """41 812, with a thin look: groups of three."""
+    return f"{value:,}".replace(",", " ")
+
+
+def money(usd: float | None) -> str:
+    """USD; an unknown amount is said, never shown as zero."""
+    if usd is None:
+        return "unknown cost"
+    if usd and usd < 0.01:
+        return f"$ {usd:.4f}"
+    return f"$ {usd:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """`9 s`, `4 min`, `1 h 20 min`."""
+    if seconds < 90:
+        return f"{max(round(seconds), 0)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def clock(seconds: float) -> str:
+    """`2:58`, for what counts down or up."""
+    whole = max(int(seconds), 0)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def moment(at: float) -> str:
+    """A time of day and date, local."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def time_of_day(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
