@@ -180,7 +180,7 @@ def _profile_lines(
 
 
 def _with_profile(text: str, profile: Profile, name: str) -> str:
-    root = read_root(text, name)
+    root = _root(text, name)
     if root is None:
         return appended(text, _first_profile(text, profile, 0))
     if root.is_flow:
@@ -255,7 +255,7 @@ def _changes(node: Node, profile: Profile, name: str) -> list[tuple[str, Value]]
 
 
 def _with_active(text: str, profile: str, name: str) -> str:
-    root = read_root(text, name)
+    root = _root(text, name)
     if root is None or root.is_flow:
         raise NotEditable("all of it is written in braces")
     present = root.pair(ACTIVE_PROFILE)
@@ -276,7 +276,7 @@ def _with_active(text: str, profile: str, name: str) -> str:
 def _modernized(text: str, name: str) -> str:
     """`text`, where a file has only the `llm:` of early versions with that as the profile `default`:
     once there is a list of profiles, nobody reads `llm:` any more."""
-    root = read_root(text, name)
+    root = _root(text, name)
     if root is None or not is_from_before(root.mapping(), PROFILES, ONLY_PROFILE):
         return text
     single = root.pair(ONLY_PROFILE)
@@ -304,7 +304,7 @@ def _modernized(text: str, name: str) -> str:
 
 
 def _with_default(text: str, name: str) -> str:
-    root = read_root(text, name)
+    root = _root(text, name)
     chosen = root.mapping().get(ACTIVE_PROFILE) if root is not None else None
     is_chosen = chosen is not None and not chosen.is_null and chosen.resolved.text.strip()
     return text if is_chosen else _with_active(text, DEFAULT, name)
@@ -356,11 +356,16 @@ def _active(top: dict[str, Node]) -> str:
 
 
 def _top(text: str, name: str) -> dict[str, Node]:
+    root = _root(text, name)
+    return root.mapping() if root is not None else {}
+
+
+def _root(text: str, name: str) -> Node | None:
+    """`read_root` of a text that was valid before an edit: if it is not now, the edit was wrong."""
     try:
-        root = read_root(text, name)
+        return read_root(text, name)
     except ConfigProblem as problem:
         raise NotEditable("its layout is too unusual") from problem
-    return root.mapping() if root is not None else {}
 
 
 def _profiles(top: dict[str, Node]) -> dict[str, Node]:

@@ -226,9 +226,11 @@ def parse(text: str, name: str, *, pure: bool = False) -> Node | None:
     try:
         return _Builder(name, offset).build(yaml.parse(text[offset:], Loader=loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         said = f"{error.context or ''} {error.problem or ''}"
         words = next((ours for theirs, ours in _WORDS if theirs in said), "")
+        # What is opened and not closed is noticed far below the place where it has to be closed.
+        is_open = words.endswith("not closed")
+        mark = (error.context_mark if is_open else None) or error.problem_mark
         problem = _invalid(
             name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, words
         )
