@@ -43,7 +43,7 @@ _TOKENS_A_SECOND = 60.0
 
 # Tokens are estimated without the model's own tokenizer; a batch leaves that share of the context
 # free for what the estimate misses.
-_MARGIN = 0.15
+_MARGIN = 0.25
 # Where a model's context is not known, the smallest one that Moonshot ever sold (moonshot-v1-8k).
 _SMALLEST_CONTEXT = 8_192
 # The names of a wide table's other columns may take that share of the context.

@@ -288,7 +288,7 @@ _STRING_STOP = re.compile(r'["\\\n]')
 _SPACE = re.compile(r"\s+")
 _LITERAL = re.compile(r"[^\s{}\[\]:,\"]+")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 class _Object:
