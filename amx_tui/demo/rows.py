@@ -23,7 +23,7 @@ _COMPANIES = (
     # BUKRS, name, country, currency, fiscal year variant, VAT number, consolidation
     ("1000", "Hanseatische Schraubenwerke AG", "DE", "EUR", "K4", "DE811900417", "V"),
     ("1100", "HSW Befestigungstechnik GmbH", "AT", "EUR", "K4", "ATU40112233", "V"),
-    ("2000", "Fixations du Léman SA", "CH", "CHF", "V6", None, "Q"),
+    ("2000", "Fixations du Léman SA", "CH", "CHF", "K0", None, "Q"),
     ("3000", "HSW Polska Sp. z o.o.", "PL", "PLN", "K4", "PL5260001246", "V"),
 )
 _COMPANY_OF_COUNTRY = {"DE": "1000", "AT": "1100", "CH": "2000", "PL": "3000"}
@@ -348,9 +348,7 @@ def _make_customers(rng: Random) -> list[Row]:
         is_old = created < date(2002, 1, 1)
         is_german = country == "DE"
         number = f"{10_000 + index * 7:010d}"
-        domain = f"{surname}-{trade}".lower().translate(
-            str.maketrans({"ü": "ue", "ö": "oe", "ä": "ae"})
-        )
+        domain = _in_ascii(f"{surname}-{trade}".lower())
         limit = rng.choice((5_000, 10_000, 10_000, 25_000, 50_000, 120_000))
         rows.append(
             {

@@ -11,7 +11,7 @@ CREATE TABLE T001 (
     LKZ       CHAR(2)     NOT NULL, -- Country of the registered office, ISO 3166 two-letter code.
     WAERS     CHAR(3)     NOT NULL, -- House currency of the company code, ISO 4217.
     KTO_PLAN  CHAR(4)     NOT NULL, -- Chart of accounts that the company code posts with.
-    GJ_VAR    CHAR(2)     NOT NULL, -- Fiscal year variant: K4 is the calendar year, V6 starts in July.
+    GJ_VAR    CHAR(2)     NOT NULL, -- Fiscal year variant: K4 is the calendar year with four closing periods, K0 without.
     UST_ID    VARCHAR(14),          -- VAT registration number for trade inside the EU.
     KZ_KONS   CHAR(1)     NOT NULL, -- Consolidation: V fully consolidated, Q at equity.
     PRIMARY KEY (MANDT, BUKRS)
