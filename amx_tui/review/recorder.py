@@ -94,8 +94,8 @@ class StoreRecorder:
         self._executor().submit(self._transcripts.flush)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
-        # Where the waiting task is cancelled the thread still does the work: nothing is half kept.
-        return await asyncio.get_running_loop().run_in_executor(self._executor(), work)
+        # Where the waiting task is cancelled the thread still does the work: what arrived is kept.
+        return await asyncio.shield(asyncio.wrap_future(self._executor().submit(work)))
 
     def _executor(self) -> ThreadPoolExecutor:
         if self._thread is None:

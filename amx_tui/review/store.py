@@ -223,6 +223,11 @@ class Store:
                         " WHERE run = ? AND leg = ? AND number = ?",
                         (event.at, run, _leg(connection, run), event.batch),
                     )
+                    # One that was cancelled, and is tried again after all.
+                    connection.execute(
+                        "UPDATE planned SET cancelled = 0 WHERE run = ? AND leg = ? AND batch = ?",
+                        (run, _leg(connection, run), event.batch),
+                    )
             case BatchFinished():
                 with self._file.writing() as connection:
                     _end_batch(connection, run, event.batch, "finished", event.at)
