@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -38,7 +39,7 @@ ROOMS: dict[str, tuple[str, str]] = {
 class AmxApp(App[None]):
     TITLE = "amx-tui"
     # Textual loads a screen's own stylesheet when it is pushed; these two can be the first.
-    CSS_PATH: ClassVar[list[str]] = ["screens/browse.tcss", "screens/start.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/browse.tcss", "screens/start.tcss"]
     BINDINGS = bindings_of("app")
     ENABLE_COMMAND_PALETTE = True
     # `esc` goes one level out and nothing else.
@@ -85,17 +86,18 @@ class AmxApp(App[None]):
         if self._session is None and room not in ("profiles", "prices"):
             say(self.screen, "Open a database first.")
             return
-        while len(self.screen_stack) > 1:
+        target = self._room(room)
+        while len(self.screen_stack) > 1 and self.screen is not target:
             self.pop_screen()
-        if self.screen is not self._room(room):
-            self.switch_screen(self._room(room))
+        if self.screen is not target:
+            self.push_screen(target)
 
     def _room(self, name: str) -> Room:
         if name not in self._rooms:
             module, title = ROOMS[name]
             room: Room = getattr(importlib.import_module(module), title)()
             self._rooms[name] = room
-            # Installed screens are kept when another one takes their place.
+            # Installed screens are kept when they are popped.
             self.install_screen(room, name)
         return self._rooms[name]
 

@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         workspace = _open_workspace(options)
     except Problem as problem:
         return _refuse(problem)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on the standard error stream.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return _refuse(
             Problem(
                 "amx-tui is a full-screen program", "", "Start it in a terminal, without a pipe"

@@ -62,6 +62,13 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     from amx_tui.llm.providers import provider
 
     profile = find_profile(workspace, name)
+    if not (profile.provider and profile.model):
+        raise NotReady(
+            f"Profile '{profile.name}' does not say which model to ask",
+            "Its provider or its model is missing in config.yml",
+            "Press P and e, and fill it in",
+            opens_form=True,
+        )
     try:
         served_by = provider(profile.provider)
         key = workspace.find_key(profile)

@@ -151,6 +151,15 @@ class Session:
     def is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    @property
+    def spent_usd(self) -> float | None:
+        """What the run cost so far: as reported, and estimated for what is still streaming. None
+        where no rate is known."""
+        if self.board is None or self.draft is None or self.draft.rates is None:
+            return self.board.usd if self.board is not None else None
+        streaming = self.board.tokens - self.board.usage.total
+        return (self.board.usd or 0.0) + streaming * self.draft.rates.output / 1e6
+
     async def start(self, draft: Draft, *, run: int | None = None) -> None:
         """Sends a draft; `run` names one that goes on. Returns at once."""
         assert not self.is_running

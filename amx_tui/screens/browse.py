@@ -66,7 +66,6 @@ class BrowseScreen(Room):
                 yield Plain(id="about")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#filter").display = False
         self._read()
 

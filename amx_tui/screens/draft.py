@@ -50,7 +50,6 @@ class DraftScreen(Room):
         yield StreamView(id="sent", empty="making the plan …")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._plan()
 
     def _plan(self) -> None:

@@ -75,7 +75,6 @@ class DraftingScreen(Room):
         yield StreamView(id="log", empty="")
 
     def on_mount(self) -> None:
-        super().on_mount()
         # The countdown moves whether or not anything arrives.
         self.set_interval(0.25, self._tick)
         self._show_text()
@@ -126,7 +125,7 @@ class DraftingScreen(Room):
         if board.state is RunState.RUNNING:
             parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
         parts.append(f"{number(board.tokens)} tokens")
-        parts.append(f"{money(board.usd if board.usd is not None or board.tokens else 0.0)}{of}")
+        parts.append(f"{money(self.session.spent_usd)}{of}")
         if board.state is RunState.RUNNING:
             left = board.seconds_left(now)
             parts.append("" if left is None else f"about {duration(left)} left")

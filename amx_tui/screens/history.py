@@ -30,7 +30,6 @@ class HistoryScreen(Room):
         yield RowList(self._draw, empty="No run yet. Press B, mark, then d.", id="runs")
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self.do(self._read())
 
     async def _read(self) -> None:

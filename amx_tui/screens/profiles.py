@@ -42,7 +42,6 @@ class ProfilesScreen(Room):
         yield RowList(self._draw, id="profiles")
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self.run_worker(self._read(), exclusive=True, group="profiles")
 
     async def _read(self) -> None:
@@ -187,7 +186,6 @@ class ProfileForm(Room):
                 yield Plain(id="block")
 
     def on_mount(self) -> None:
-        super().on_mount()
         for field in self.query(Input):
             field.cursor_blink = False
         self._offer()

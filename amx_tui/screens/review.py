@@ -60,7 +60,6 @@ class ReviewScreen(Room):
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
-        super().on_mount()
 
     # What is shown. ------------------------------------------------------------------------------
 

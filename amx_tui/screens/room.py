@@ -38,13 +38,14 @@ class Desk(Protocol):
 
 
 class Room(Screen[None]):
-    """A screen of its own, with a name in the registry of actions (`ROOM`)."""
+    """A screen of its own, with a name in the registry of actions (`ROOM`).
+
+    Textual calls `on_mount` and its like of every class in turn: a room that has one of its own must
+    not call this one's.
+    """
 
     ROOM: ClassVar[str]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (100, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     # One look at the state serves all events of that time; ten times a second is as often as
     # numbers can be read.
     REFRESH_SECONDS: ClassVar[float] = 0.1

@@ -58,7 +58,6 @@ class WriteScreen(Room):
     def on_screen_resume(self) -> None:
         self._results = {}
         self._read()
-        super().on_screen_resume()
 
     def _read(self) -> None:
         if not self._is_busy:
