@@ -46,8 +46,10 @@ _TOKENS_A_SECOND = 60.0
 _MARGIN = 0.25
 # Where a model's context is not known, the smallest one that Moonshot ever sold (moonshot-v1-8k).
 _SMALLEST_CONTEXT = 8_192
-# The names of a wide table's other columns may take that share of the context.
+# The names of a wide table's other columns may take that share of the context, and that many tokens:
+# a thousand names tell a model what kind of table it is as well as four thousand do.
 _NAMES_SHARE = 0.25
+_NAMES_TOKENS = 4_000
 # Tokens that a message costs beside its text (role and separators), for both messages.
 _FRAME_TOKENS = 12
 
@@ -256,7 +258,7 @@ class _Planner:
         """The lines that all batches of the table begin with; the column names of a table so wide
         that they would crowd out the evidence are cut, with their number told."""
         lines = shared_lines(table, hint=self.hint)
-        most = self.context * _NAMES_SHARE
+        most = min(self.context * _NAMES_SHARE, _NAMES_TOKENS)
         tokens = estimate_tokens(lines[0])
         if tokens > most:
             names = max(round(len(table.columns) * most / tokens), 1)

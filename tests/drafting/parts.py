@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from amx_tui.catalog.model import Catalog, Column, ColumnEvidence, Table, Target
-from amx_tui.config.model import Privacy, Profile, Settings
+from amx_tui.config.model import Key, Privacy, Profile, Settings
 from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import Plan, RunEvent, Scope
 from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
 from amx_tui.llm.model import (
     CallEvent,
     Endpoint,
-    Key,
     Message,
     Model,
     Phase,
@@ -94,6 +93,7 @@ class Memory:
         self.started: list[Plan] = []
         self.fails_at = fails_at
         self.error = error or OSError(28, "No space left on device")
+        self._changed = asyncio.Condition()
 
     async def start(self, plan: Plan, at: float) -> int:
         self.started.append(plan)
@@ -106,7 +106,14 @@ class Memory:
         await asyncio.sleep(0)
         if self.fails_at is not None and isinstance(event, self.fails_at):
             raise self.error
-        self.kept.append(event)
+        async with self._changed:
+            self.kept.append(event)
+            self._changed.notify_all()
+
+    async def wait_for(self, kind: type[object], count: int = 1) -> None:
+        """Until so many events of that kind are kept."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.of(kind)) >= count)
 
     def of(self, kind: type[T]) -> list[T]:
         return [event for event in self.kept if isinstance(event, kind)]

@@ -114,11 +114,7 @@ def test_an_answer_is_read_however_it_is_wrapped(answer: str) -> None:
 def test_any_cut_of_an_answer_gives_the_same_suggestions(answer: str, cuts: list[int]) -> None:
     reader = AnswerReader(TARGETS)
     places = [0, *sorted(cuts), len(answer)]
-    found = [
-        one
-        for start, end in pairwise(places)
-        for one in reader.feed(answer[start:end])
-    ]
+    found = [one for start, end in pairwise(places) for one in reader.feed(answer[start:end])]
     found += reader.finish()
     assert found == read(answer)[0]
 
