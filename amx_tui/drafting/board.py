@@ -60,9 +60,10 @@ class BatchState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        return self in (BatchState.FINISHED, BatchState.FAILED, BatchState.CANCELLED)
+        return self in _ENDED
 
 
+_ENDED = (BatchState.FINISHED, BatchState.FAILED, BatchState.CANCELLED)
 _STATE_OF_PHASE = {
     Phase.CONNECTING: BatchState.CONNECTING,
     Phase.WAITING: BatchState.WAITING,
@@ -161,7 +162,7 @@ class Board:
     @property
     def under_way(self) -> int:
         """Batches that have begun and not ended."""
-        ended = sum(self.states[state] for state in BatchState if state.has_ended)
+        ended = sum(self.states[state] for state in _ENDED)
         return len(self.batches) - ended - self.states[BatchState.QUEUED]
 
     def elapsed(self, now: float) -> float:
@@ -206,6 +207,9 @@ class Board:
         self.states[BatchState.QUEUED] = len(self.batches)
 
     def _end(self, event: RunEnded) -> None:
+        for line in self.batches.values():  # what the end broke off says no word of its own
+            if line.state not in (BatchState.QUEUED, *_ENDED):
+                self._close(line, BatchState.CANCELLED, line.total - line.drafted, event.at)
         self.state, self.ended_at, self.failure = event.state, event.at, event.failure
         cause = event.problem or event.failure
         if cause is not None:

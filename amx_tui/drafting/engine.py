@@ -118,6 +118,7 @@ class _Work:
     unusable: int = 0
     task: asyncio.Task[None] | None = None
     has_ended: bool = False  # it said how
+    is_given_up: bool = False  # by a person
 
 
 @dataclass(slots=True)
@@ -247,7 +248,10 @@ class Run:
             self._say(BatchCancelled(batch, work.missing, self._clock()))
             self._changed.set()
             return True
-        return work.task is not None and not work.has_ended and work.task.cancel()
+        if work.task is None or work.has_ended:
+            return False
+        work.is_given_up = True
+        return work.task.cancel()
 
     def retry(self, batch: int) -> bool:
         """Asks again for what a failed, cancelled or finished batch lacks, as long as the run goes
@@ -297,18 +301,19 @@ class Run:
                     self._halt(RunState.CAPPED)
                 return  # what is in flight may turn out cheaper than it was expected to be
             self._pending.popleft()
-            work.has_ended = False
+            work.has_ended = work.is_given_up = False
             work.reserved = work.batch.estimate.usd or 0.0
             self._active.add(work)
             work.task = group.create_task(self._work(work), name=f"batch {work.batch.number}")
             work.task.add_done_callback(partial(self._leave, work))
 
     def _leave(self, work: _Work, task: asyncio.Task[None]) -> None:
-        """A batch's task is over; it may have been cancelled before it even began."""
+        """A batch's task is over; it may have been cancelled before it even began. What the end of the
+        run breaks off nobody gave up: it is simply missing, and asked again when the run goes on."""
         self._active.discard(work)
         work.task = None
         work.reserved = 0.0
-        if task.cancelled():
+        if task.cancelled() and work.is_given_up:
             self._say(BatchCancelled(work.batch.number, work.missing, self._clock()))
         self._changed.set()
 

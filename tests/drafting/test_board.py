@@ -177,6 +177,19 @@ def test_the_end_is_told_with_its_cause() -> None:
     assert board.elapsed(2000.0) == 100.0
 
 
+def test_what_the_end_of_a_run_broke_off_no_longer_looks_busy() -> None:
+    board = board_of(
+        BatchStarted(1, 1001.0),
+        BatchPhase(1, Phase.THINKING, 1, 1002.0),
+        drafted(1),
+        RunEnded(RunState.STOPPED, 1003.0),
+    )
+    assert board.under_way == 0
+    assert board.batches[1].state is BatchState.CANCELLED
+    assert (board.batches[1].missing, board.lost) == (4, 4)
+    assert board.batches[2].state is BatchState.QUEUED
+
+
 def test_foreign_text_is_clean_and_only_its_end_is_kept() -> None:
     board = board_of(BatchPhase(1, Phase.THINKING, 1, 1001.0))
     for _ in range(1_000):

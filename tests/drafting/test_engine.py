@@ -305,7 +305,7 @@ async def test_a_failure_that_hits_all_ends_the_run_but_not_an_answer_that_strea
     assert events[-1] == RunEnded(RunState.FAILED, 1000.0, NO_KEY)
     assert [event.batch for event in of(events, BatchFinished)] == [1]
     assert len(client.asked) == 8
-    assert len(of(events, BatchCancelled)) == 6
+    assert of(events, BatchCancelled) == []
     assert no_tasks_left()
 
 
@@ -372,8 +372,8 @@ async def test_stop_keeps_what_came_and_leaves_nothing_behind() -> None:
 
     events = await collect(run, stop_at_the_second)
     assert events[-1] == RunEnded(RunState.STOPPED, 1000.0)
-    assert sorted(event.batch for event in of(events, BatchCancelled)) == [1, 2]
-    assert sorted(len(event.missing) for event in of(events, BatchCancelled)) == [3, 4]
+    assert of(events, BatchCancelled) == []  # nobody gave these up; they are asked when it goes on
+    assert [len(run.missing(batch)) for batch in (1, 2)] == [4, 3]
     assert recorder.kept == events
     assert no_tasks_left()
 
