@@ -159,7 +159,7 @@ class StoreFile:
         """The version of the file, once it is sure that it is ours and that we can read it."""
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        is_empty = connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
+        is_empty = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
         if owner != APPLICATION_ID and not (is_empty and version == 0 and owner == 0):
             raise StoreProblem(
                 f"{self._name} is not amx-tui's",

@@ -13,6 +13,11 @@ from amx_tui.review.model import Decision, JournalEntry, ReviewRow, RunRecord, V
 
 Row = tuple[object, ...]
 
+# A list of a hundred thousand rows asks for these many times; Enum's own look-up is slow.
+_BANDS = {band.value: band for band in Band}
+_SIGNALS = {signal.value: signal for signal in Signal}
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+
 
 def pack(text: str | None) -> str | bytes | None:
     """SQLite takes no lone surrogates as text, which names of files and old databases may contain."""
@@ -69,7 +74,7 @@ def read_decision(
     return Decision(
         number,
         read_target(schema, table, column),
-        Verdict(verdict),
+        _VERDICTS[verdict],
         unpack(text),
         alternative,
         unpack(previous),
@@ -192,7 +197,7 @@ def read_alternatives(stored: str) -> tuple[Alternative, ...]:
     return tuple(
         Alternative(
             item["text"],
-            Confidence(Band(item["band"]), Signal(item["signal"]), item["score"]),
+            Confidence(_BANDS[item["band"]], _SIGNALS[item["signal"]], item["score"]),
             item["reason"],
         )
         for item in json.loads(stored)

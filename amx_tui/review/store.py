@@ -75,9 +75,7 @@ SELECT t.schema_name, t.table_name, t.column_name,
        d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
        w.id, w.new
 FROM (SELECT max(x.id) AS id FROM suggestions x JOIN targets y ON y.id = x.target
-      WHERE y.database = :database AND (:run IS NULL OR x.run = :run)
-        AND (:target IS NULL OR x.target = :target)
-      GROUP BY x.target) newest
+      WHERE y.database = :database {{which}} GROUP BY x.target) newest
 JOIN suggestions s ON s.id = newest.id
 JOIN targets t ON t.id = s.target
 JOIN legs l ON l.run = s.run AND l.number = s.leg
@@ -197,7 +195,7 @@ class Store:
         ]
         connection.executemany(
             "INSERT INTO planned (run, target, leg, batch, previous, position)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET leg = excluded.leg,"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, target) DO UPDATE SET leg = excluded.leg,"
             " batch = excluded.batch, previous = excluded.previous, cancelled = 0",
             [(*values, position) for position, values in enumerate(planned, start=first)],
         )
@@ -353,7 +351,12 @@ class Store:
             target = _find_target(connection, known, only) if only else None
             if known is None or (only and target is None):
                 return ()
-            found = connection.execute(_ROWS, {"database": known, "run": run, "target": target})
+            # Put together, so that SQLite looks one target up instead of walking through all.
+            which = " AND x.run = :run" if run is not None else ""
+            which += " AND x.target = :target" if target is not None else ""
+            found = connection.execute(
+                _ROWS.format(which=which), {"database": known, "run": run, "target": target}
+            )
             return tuple(self._decoded(read_review_row, row) for row in found.fetchall())
 
     def decide(self, database: str, decisions: Sequence[NewDecision]) -> tuple[Decision, ...]:
@@ -584,7 +587,7 @@ class Store:
         with self._file.writing() as connection:
             connection.execute(
                 "INSERT INTO exports VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET digest = excluded.digest, at = excluded.at",
+                " ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, at = excluded.at",
                 (pack(str(path)), digest, self._clock()),
             )
 
@@ -734,11 +737,19 @@ def _begin_write(
     ids = _target_ids(connection, database, [change.target for change in changes])
     connection.executemany(
         "INSERT INTO writes (grp, target, old, new, at, decision, last_decision, last_run)"
-        " VALUES (?1, ?2, ?3, ?4, ?5,"
-        " (SELECT max(id) FROM decisions WHERE target = ?2 AND undone_at IS NULL AND ?6 IS NULL),"
+        " VALUES (:grp, :target, :old, :new, :at,"
+        " (SELECT max(id) FROM decisions"
+        "  WHERE target = :target AND undone_at IS NULL AND :undoes IS NULL),"
         " (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM runs))",
         [
-            (group, ids[change.target], pack(change.old), pack(change.new), at, undoes)
+            {
+                "grp": group,
+                "target": ids[change.target],
+                "old": pack(change.old),
+                "new": pack(change.new),
+                "at": at,
+                "undoes": undoes,
+            }
             for change in changes
         ],
     )

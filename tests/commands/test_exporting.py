@@ -1,0 +1,138 @@
+"""Exporting to files: whole or not at all, and never over what is not ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amx_tui.catalog.model import Connector
+from amx_tui.catalog.opening import open_database
+from amx_tui.commands.exporting import ExportProblem, Overwrites, export
+from amx_tui.review.store import Store
+from tests.review.made import accept, column
+
+BUKRS = column("BUKRS")
+
+
+@pytest.fixture
+def connector(tmp_path: Path) -> Iterator[Connector]:
+    database = sqlite3.connect(tmp_path / "legacy.db")
+    database.execute("CREATE TABLE BSEG (BUKRS TEXT, WAERS TEXT)")
+    database.close()
+    opened = open_database(str(tmp_path / "legacy.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, connector: Connector) -> Iterator[Store]:
+    made = Store(tmp_path / "amx" / "tui.db")
+    made.decide(connector.identity, [accept(BUKRS, "Company code"), accept(column("GONE"), "x")])
+    yield made
+    made.close()
+
+
+def test_sql_comes_with_the_script_that_reverts_it(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    path = tmp_path / "out" / "comments.sql"
+    report = export("sql", path, store, connector, connector.load())
+    assert report.paths == (path, tmp_path / "out" / "comments.revert.sql")
+    assert (report.texts, report.left_out) == (1, (column("GONE"),))
+    assert "IS 'Company code';" in path.read_text()
+    assert "IS NULL;" in report.paths[1].read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_name_without_a_suffix_gets_one(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    report = export("markdown", tmp_path / "dictionary", store, connector, connector.load())
+    assert report.paths == (tmp_path / "dictionary.md",)
+    assert "| BUKRS | TEXT |" in report.paths[0].read_text()
+
+
+def test_our_own_file_is_brought_up_to_date(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    path = tmp_path / "comments.sql"
+    export("sql", path, store, connector, connector.load())
+    store.decide(connector.identity, [accept(BUKRS, "Another text")])
+    export("sql", path, store, connector, connector.load())
+    assert "Another text" in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["comments.sql", "comments.revert.sql"])
+@pytest.mark.parametrize("was_ours", [True, False])
+def test_a_file_that_is_not_ours_is_not_replaced(
+    tmp_path: Path, store: Store, connector: Connector, name: str, was_ours: bool
+) -> None:
+    path = tmp_path / "comments.sql"
+    if was_ours:
+        export("sql", path, store, connector, connector.load())
+        store.decide(connector.identity, [accept(BUKRS, "Another text")])
+    (tmp_path / name).write_text("-- somebody's work\n")
+    before = {file: file.read_text() for file in tmp_path.glob("*.sql")}
+    with pytest.raises(Overwrites) as told:
+        export("sql", path, store, connector, connector.load())
+    assert name in told.value.what
+    assert ("changed" in told.value.why) == was_ours
+    assert {file: file.read_text() for file in tmp_path.glob("*.sql")} == before
+    export("sql", path, store, connector, connector.load(), overwrite=True)
+    assert "somebody" not in (tmp_path / name).read_text()
+    export("sql", path, store, connector, connector.load())
+
+
+def test_a_link_is_followed_and_stays_a_link(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    (tmp_path / "docs").mkdir()
+    link = tmp_path / "dictionary.md"
+    link.symlink_to(tmp_path / "docs" / "real.md")
+    export("markdown", link, store, connector, connector.load())
+    assert link.is_symlink() and "BUKRS" in (tmp_path / "docs" / "real.md").read_text()
+
+
+def test_nothing_decided_is_no_script_but_still_a_dictionary(
+    tmp_path: Path, connector: Connector
+) -> None:
+    empty = Store(tmp_path / "empty" / "tui.db")
+    with pytest.raises(ExportProblem) as told:
+        export("sql", tmp_path / "x.sql", empty, connector, connector.load())
+    assert "Press R" in told.value.remedy and not (tmp_path / "x.sql").exists()
+    export("markdown", tmp_path / "x.md", empty, connector, connector.load())
+    assert "| BUKRS | TEXT |" in (tmp_path / "x.md").read_text()
+    empty.close()
+
+
+def test_an_unknown_format_names_the_known_ones(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    with pytest.raises(ExportProblem, match="sql, markdown"):
+        export("docx", tmp_path / "x", store, connector, connector.load())
+
+
+def test_a_place_that_cannot_be_written_is_told(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder.sql").mkdir()
+    for path in (tmp_path / "file" / "x.sql", tmp_path / "folder.sql"):
+        with pytest.raises(ExportProblem) as told:
+            export("sql", path, store, connector, connector.load())
+        assert str(path) in told.value.what and told.value.remedy
+
+
+def test_a_store_that_cannot_remember_does_not_lose_the_file(
+    tmp_path: Path, connector: Connector
+) -> None:
+    (tmp_path / "blocked").write_text("in the way")
+    blocked = Store(tmp_path / "blocked" / "tui.db")
+    path = tmp_path / "x.md"
+    assert export("markdown", path, blocked, connector, connector.load()).paths == (path,)
+    with pytest.raises(Overwrites):
+        export("markdown", path, blocked, connector, connector.load())
