@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import ssl
 import sys
 import threading
 import time
@@ -92,10 +93,10 @@ def chunk(
     finish: str | None = None,
     usage: Mapping[str, Any] | None = None,
     reasoning_as: str = "reasoning_content",
-    **others: Any,
+    role: str | None = None,
 ) -> dict[str, Any]:
     """One object of a stream, as Moonshot writes it. `usage` goes into the choice."""
-    delta: dict[str, Any] = {}
+    delta: dict[str, Any] = {} if role is None else {"role": role}
     if reasoning is not None:
         delta[reasoning_as] = reasoning
     if content is not None:
@@ -109,7 +110,6 @@ def chunk(
         "created": 1,
         "model": "scripted",
         "choices": [choice],
-        **others,
     }
 
 
@@ -313,13 +313,20 @@ class _Gone(Exception):
 class ScriptedProvider:
     """See the module. Everything here may be called from any thread."""
 
-    def __init__(self, *, port: int = 0, models: Sequence[str] = ("kimi-k2.6", "kimi-k3")) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        models: Sequence[str] = ("kimi-k2.6", "kimi-k3"),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answer: Callable[[Mapping[str, Any]], Reply] = draft
         self.requests: list[Request] = []
         self.open_connections = 0
         self.unfinished = 0  # answers whose client went away before their end
         self.models = models
         self._port = port
+        self._tls = tls
         self._replies: deque[Reply] = deque()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -336,7 +343,7 @@ class ScriptedProvider:
     @property
     def base_url(self) -> str:
         """Such as `http://127.0.0.1:40123/v1`."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/v1"
 
     @property
     def calls(self) -> list[Request]:
@@ -388,7 +395,9 @@ class ScriptedProvider:
             self._loop.close()
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self._port, ssl=self._tls
+        )
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -397,6 +406,8 @@ class ScriptedProvider:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The transports hear of their end in the next turn of the loop.
+        await asyncio.sleep(0)
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
@@ -447,8 +458,7 @@ class ScriptedProvider:
             lines = [f"HTTP/1.1 {reply.status} Scripted"]
             lines += [f"{name}: {value}" for name, value in headers.items()]
             writer.write("\r\n".join([*lines, "", ""]).encode())
-        # A client that is gone is noticed at once, not at the next write. What it sends ahead is not
-        # expected: one that pipelines would be a new kind of client.
+        # A client that is gone is noticed at once, not at the next write.
         gone = asyncio.ensure_future(reader.read(1))
         try:
             for step in reply.steps:
@@ -468,14 +478,14 @@ class ScriptedProvider:
                         return False
                 if gone.done():
                     raise _Gone
+            # From here on, what the client sends is its next request.
+            await _give_up(gone)
             if not reply.is_bare:
                 writer.write(b"0\r\n\r\n")
                 await writer.drain()
             return not reply.is_bare
         finally:
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await gone
+            await _give_up(gone)
 
     async def _race(self, waiting: Any, gone: asyncio.Future[bytes]) -> None:
         waiter = asyncio.ensure_future(waiting)
@@ -485,6 +495,12 @@ class ScriptedProvider:
                 raise _Gone
         finally:
             waiter.cancel()
+
+
+async def _give_up(watch: asyncio.Future[bytes]) -> None:
+    watch.cancel()
+    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+        await watch
 
 
 async def _read_request(
@@ -519,7 +535,7 @@ def _cut(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until it is ended or its standard input closes."""
+    """Serves until the process is ended."""
     parser = argparse.ArgumentParser(prog="python -m tests.provider", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ttft", type=float, default=0.0, help="seconds before the first piece")

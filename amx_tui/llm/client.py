@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from amx_tui import __version__
@@ -97,7 +97,7 @@ class Call:
         self._messages = messages
         self.countdown = Countdown(client.setup.settings.timeout_seconds)
 
-    async def events(self) -> AsyncIterator[CallEvent]:
+    async def events(self) -> AsyncGenerator[CallEvent, None]:
         """Asks, and yields what happens, to the `Ended` that completes the answer. Call it once, and
         iterate it within `contextlib.aclosing`: leaving that, or being cancelled, closes the connection
         and leaves no task behind.

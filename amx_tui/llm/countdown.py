@@ -27,6 +27,7 @@ class Countdown:
         self._deadline: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wait: asyncio.Timeout | None = None
+        self._has_looked = False  # once after the deadline
 
     @property
     def limit(self) -> float:
@@ -62,6 +63,7 @@ class Countdown:
 
     def _move(self, deadline: float) -> None:
         self._deadline = deadline
+        self._has_looked = False
         if self._wait is not None and not self._wait.expired():
             self._wait.reschedule(deadline)
 
@@ -70,7 +72,13 @@ class Countdown:
             self.restart()
         assert self._deadline is not None
         now = asyncio.get_running_loop().time()
-        wait = asyncio.timeout_at(max(self._deadline, now + _LAST_LOOK))
+        until = self._deadline
+        if until <= now:
+            if self._has_looked:
+                raise TimeoutError
+            self._has_looked = True
+            until = now + _LAST_LOOK
+        wait = asyncio.timeout_at(until)
         await wait.__aenter__()
         self._wait = wait
         return self

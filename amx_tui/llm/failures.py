@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from string import Formatter
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from amx_tui.base.text import one_line
 from amx_tui.llm.model import Failure, FailureKind, Setup
-from amx_tui.llm.providers import key_page_for, other_bases
+from amx_tui.llm.providers import host_of, key_page_for, other_bases
 
 # Server messages are quoted up to so many characters.
 _QUOTED = 200
@@ -213,6 +212,7 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
             why=(
                 "{cause}. Something between here and there may replace certificates, as company"
                 " networks do",
+                "Something between here and there may replace certificates, as company networks do",
             ),
             remedy=(
                 "Check that AMX_CA_BUNDLE ({ca_bundle}) holds the right certificate, then start again",
@@ -223,7 +223,10 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
         # Not asked again by itself: the second request would cost the thinking once more, and the
         # person who set the limit wants to hear of it then.
         FailureKind.SILENCE: FailureRow(
-            what=("{provider} said nothing for {seconds} s ({phase})",),
+            what=(
+                "{provider} said nothing for {seconds} s ({phase})",
+                "{provider} said nothing for {limit} s",
+            ),
             why=(
                 When("is_first", "Thinking models can be slow to begin"),
                 "The connection may have gone dead",
@@ -343,6 +346,7 @@ _KIND_OF_STATUS: Mapping[int, FailureKind] = MappingProxyType(
         529: FailureKind.OVERLOADED,
     }
 )
+_PASSWORD = re.compile(r"//[^/@]*@")
 _AFTER = re.compile(r"(?:again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|milli|m(?:in)|s|$)", re.I)
 _UNITS = {"ms": 0.001, "milli": 0.001, "min": 60.0}
 
@@ -496,9 +500,9 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
     others = other_bases(endpoint.provider, base) if len(endpoint.provider.bases) > 1 else ()
     return {
         "provider": endpoint.provider.title,
-        "host": one_line(urlsplit(base).hostname or base, 80),
-        "base": one_line(_without_password(base), 120),
-        "other_hosts": " and ".join(urlsplit(other).hostname or other for other in others),
+        "host": one_line(host_of(base) or base, 80),
+        "base": one_line(_PASSWORD.sub("//", base), 120),
+        "other_hosts": " and ".join(map(host_of, others)),
         "other_bases": " or ".join(others),
         "key_source": one_line(key.source, 120) if key else "",
         "key_hint": key.hint if key else "",
@@ -515,13 +519,6 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
         "ca_bundle": one_line(settings.ca_bundle or "", 120),
         "status": str(status) if status else "",
     }
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _say(sentences: tuple[Sentence, ...], words: Mapping[str, str]) -> str:

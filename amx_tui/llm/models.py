@@ -203,6 +203,7 @@ def find_model(provider_id: str, model_id: str) -> Model:
     takes its abilities from the row, but neither its rates nor its retirement. `is_inferred` marks
     everything that is not an exact row.
     """
+    provider_id = provider_id.strip().lower()
     row = MODELS.get((provider_id, model_id))
     if row is not None:
         return row

@@ -94,15 +94,23 @@ def provider(id: str) -> Provider:
     return row
 
 
+def host_of(url: str) -> str:
+    """The host of a URL, with its port where it has one and without a password; empty where it is no
+    URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
 def other_bases(row: Provider, base: str) -> tuple[str, ...]:
     """The provider's own bases on another host than `base`: where a key that was refused may belong."""
-    host = urlsplit(base).netloc
-    return tuple(other for other in row.bases if urlsplit(other).netloc != host)
+    return tuple(other for other in row.bases if host_of(other) != host_of(base))
 
 
 def key_page_for(row: Provider, base: str) -> str:
     """Where a key that works at `base` is made; the first page where `base` is no base of the row."""
     for own, page in zip(row.bases, row.key_pages, strict=False):
-        if urlsplit(own).netloc == urlsplit(base).netloc:
+        if host_of(own) == host_of(base):
             return page
     return row.key_page

@@ -195,6 +195,8 @@ class AnswerReader:
 
     def _note_usage(self, value: object) -> None:
         """Counts only grow within an answer, and may be said twice, once with less detail."""
+        if not value:
+            return
         seen = read_usage(value)
         if seen is None:
             return

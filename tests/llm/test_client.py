@@ -1,0 +1,599 @@
+"""A call over real HTTP: what a person sees of it, what the provider gets, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from amx_tui import __version__
+from amx_tui.base.problem import Problem
+from amx_tui.config.model import Settings
+from amx_tui.llm.client import Client
+from amx_tui.llm.model import (
+    AnswerText,
+    BudgetRaise,
+    CallEvent,
+    Ended,
+    FailureKind,
+    ParameterDrop,
+    Phase,
+    PhaseChanged,
+    ReasoningText,
+    RetryWait,
+    Usage,
+    UsageSeen,
+)
+from tests.llm.setups import (
+    MESSAGES,
+    SECRET,
+    Waits,
+    answer_of,
+    ask,
+    client_for,
+    collect,
+    reasoning_of,
+    setup_for,
+)
+from tests.provider import (
+    Pause,
+    Reply,
+    ScriptedProvider,
+    Send,
+    chunk,
+    cut_after,
+    error,
+    event,
+    json_answer,
+    raw,
+    stall,
+    status,
+    stream,
+    usage_of,
+)
+
+PHASES = [Phase.CONNECTING, Phase.WAITING, Phase.THINKING, Phase.ANSWERING]
+EMPTY = stream(reasoning="I think and think", finish="length", usage=usage_of(100, 32_768))
+SAID = "An answer."
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    with ScriptedProvider() as provider:
+        yield provider
+
+
+def phases_of(events: list[CallEvent]) -> list[tuple[Phase, int]]:
+    return [(one.phase, one.attempt) for one in events if isinstance(one, PhaseChanged)]
+
+
+T = TypeVar("T")
+
+
+def of(kind: type[T], events: list[CallEvent]) -> list[T]:
+    return [one for one in events if isinstance(one, kind)]
+
+
+async def test_thinking_then_answering_then_what_it_used(provider: ScriptedProvider) -> None:
+    provider.script(stream(reasoning="First. Then.", content=SAID, usage=usage_of(90, 40, 10, 30)))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert phases_of(events) == [(phase, 1) for phase in PHASES]
+    assert (reasoning_of(events), answer_of(events)) == ("First. Then.", SAID)
+    assert events[-2:] == [UsageSeen(Usage(90, 10, 40, 30)), Ended("stop")]
+    [request] = provider.requests
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.headers["authorization"] == f"Bearer {SECRET}"
+    assert request.headers["user-agent"] == f"amx-tui/{__version__}"
+    assert request.body["max_tokens"] == 32_768
+
+
+async def test_no_key_no_authorization_header(provider: ScriptedProvider) -> None:
+    provider.script(stream(content=SAID))
+    await ask(setup_for("ollama", "qwen3", base=provider.base_url, key=None))
+    assert "authorization" not in provider.requests[0].headers
+
+
+async def test_a_key_of_another_provider_in_the_environment_stays_there(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-OPENAI-REAL")
+    provider.script(stream(content=SAID))
+    await ask(setup_for(base=provider.base_url))
+    assert provider.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+async def test_a_second_question_uses_the_same_connection(provider: ScriptedProvider) -> None:
+    async with client_for(setup_for(base=provider.base_url)) as client:
+        for _ in range(3):
+            await collect(client.call(MESSAGES))
+    assert len({request.port for request in provider.requests}) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_however_the_network_cuts_it_the_answer_is_the_same(
+    provider: ScriptedProvider, size: int
+) -> None:
+    provider.script(
+        stream(reasoning="Größe", content="会社コード 🙂", comments=["PROCESSING"], chunk_size=size)
+    )
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert (reasoning_of(events), answer_of(events)) == ("Größe", "会社コード 🙂")
+
+
+async def test_a_plain_json_answer_to_a_streaming_request_is_an_answer(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(json_answer(SAID, reasoning="Hm."))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert (reasoning_of(events), answer_of(events), events[-1]) == ("Hm.", SAID, Ended("stop"))
+
+
+async def test_an_answer_that_ends_without_done_is_complete(provider: ScriptedProvider) -> None:
+    provider.script(stream(content=SAID, done=False))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert (failure, answer_of(events), events[-1]) == (None, SAID, Ended("stop"))
+
+
+async def test_a_connection_cut_after_the_finish_reason_loses_nothing(
+    provider: ScriptedProvider,
+) -> None:
+    whole = stream(content=SAID, done=False)
+    provider.script(cut_after(sum(len(s.data) for s in whole.steps if isinstance(s, Send)), whole))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert (failure, answer_of(events), events[-1]) == (None, SAID, Ended("stop"))
+
+
+async def test_white_space_before_the_answer_is_none_of_it(provider: ScriptedProvider) -> None:
+    provider.script(
+        raw(
+            event(chunk(content="\n"))
+            + event(chunk(reasoning="Hm."))
+            + event(chunk(content="\n"))
+            + event(chunk(content=SAID, finish="stop"))
+        )
+    )
+    events, _ = await ask(setup_for(base=provider.base_url))
+    assert answer_of(events) == SAID
+    assert phases_of(events) == [(phase, 1) for phase in PHASES]
+
+
+# Budgets -------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_without_a_word_is_asked_again_with_four_times_the_budget(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(EMPTY, stream(content=SAID))
+    waits = Waits()
+    events, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert failure is None
+    assert of(BudgetRaise, events) == [BudgetRaise(32_768, 131_072)]
+    assert [request.body["max_tokens"] for request in provider.requests] == [32_768, 131_072]
+    assert len(of(UsageSeen, events)) == 2
+    assert [attempt for _, attempt in phases_of(events)] == [1, 1, 1, 2, 2, 2]
+    assert waits.seconds == []
+
+
+async def test_the_second_time_it_says_which_variable_gives_more_room(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(EMPTY, EMPTY)
+    _, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None
+    assert failure.kind is FailureKind.NOTHING_VISIBLE
+    assert "AMX_LLM_MIN_MAX_TOKENS" in failure.remedy
+    assert "131072" in failure.what
+    assert not failure.is_retried
+    assert len(provider.requests) == 2
+
+
+async def test_a_budget_that_cannot_be_raised_is_not_asked_for_again(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(EMPTY)
+    settings = Settings(min_max_tokens=131_072)
+    events, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert failure is not None and failure.kind is FailureKind.NOTHING_VISIBLE
+    assert of(BudgetRaise, events) == []
+    assert len(provider.requests) == 1
+
+
+async def test_a_short_answer_with_finish_length_is_an_answer(provider: ScriptedProvider) -> None:
+    provider.script(stream(content=SAID, finish="length"))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert (failure, events[-1]) == (None, Ended("length"))
+    assert len(provider.requests) == 1
+
+
+async def test_a_prompt_longer_than_the_context_is_not_sent(provider: ScriptedProvider) -> None:
+    async with client_for(setup_for("kimi", "moonshot-v1-8k", base=provider.base_url)) as client:
+        long = type(MESSAGES[0])("user", "BUKRS " * 20_000)
+        _, failure = await collect(client.call([long]))
+    assert failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
+    assert "8 192" in failure.why and "tokens" in failure.why
+    assert provider.requests == []
+
+
+# Parameters ----------------------------------------------------------------------------------------
+
+
+async def test_a_pinned_parameter_is_said_once_a_client(provider: ScriptedProvider) -> None:
+    async with client_for(setup_for("kimi", "kimi-k2.6", base=provider.base_url)) as client:
+        first, _ = await collect(client.call(MESSAGES))
+        second, _ = await collect(client.call(MESSAGES))
+    assert [drop.name for drop in of(ParameterDrop, first)] == ["temperature"]
+    assert of(ParameterDrop, second) == []
+    assert "temperature" not in provider.requests[0].body
+
+
+async def test_a_refused_parameter_is_dropped_said_and_remembered(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(
+        error(400, "invalid temperature: only 1 is allowed for this model", "invalid_request_error")
+    )
+    waits = Waits()
+    async with client_for(setup_for(base=provider.base_url), sleep=waits) as client:
+        events, failure = await collect(client.call(MESSAGES))
+        later, _ = await collect(client.call(MESSAGES))
+    assert failure is None
+    [drop] = of(ParameterDrop, events)
+    assert drop.name == "temperature"
+    assert "only 1 is allowed" in drop.reason
+    sent = ["temperature" in request.body for request in provider.requests]
+    assert sent == [True, False, False]
+    assert of(ParameterDrop, later) == []
+    assert waits.seconds == []
+
+
+async def test_max_tokens_is_replaced_where_only_its_other_name_is_known(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(
+        error(
+            400,
+            "Unsupported parameter: 'max_tokens' is not supported with this model."
+            " Use 'max_completion_tokens' instead.",
+        )
+    )
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert "max_completion_tokens" in of(ParameterDrop, events)[0].reason
+    assert provider.requests[1].body["max_completion_tokens"] == 32_768
+    assert "max_tokens" not in provider.requests[1].body
+
+
+async def test_a_field_that_names_the_parameter_is_believed_before_the_sentence(
+    provider: ScriptedProvider,
+) -> None:
+    refusal = {"message": "temperature is fine", "param": "reasoning.effort"}
+    provider.script(status(400, {"error": refusal}))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert [drop.name for drop in of(ParameterDrop, events)] == ["reasoning"]
+
+
+async def test_a_provider_that_refuses_everything_is_not_asked_for_ever(
+    provider: ScriptedProvider,
+) -> None:
+    everything = (
+        "temperature max_tokens max_completion_tokens reasoning stream_options model stream"
+    )
+    provider.answer = lambda body: error(400, f"unsupported: {everything}")
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.BAD_REQUEST
+    dropped = [drop.name for drop in of(ParameterDrop, events)]
+    assert sorted(dropped) == sorted(set(dropped))
+    assert len(provider.requests) == len(dropped) + 1 == 6
+
+
+async def test_calls_that_are_refused_together_say_it_once(provider: ScriptedProvider) -> None:
+    provider.answer = lambda body: (
+        error(400, "unknown field: temperature") if "temperature" in body else stream(content=SAID)
+    )
+    async with client_for(setup_for(base=provider.base_url), concurrency=3) as client:
+        calls = await asyncio.gather(*(collect(client.call(MESSAGES)) for _ in range(3)))
+    assert [failure for _, failure in calls] == [None] * 3
+    assert sum(len(of(ParameterDrop, events)) for events, _ in calls) == 1
+    assert len(provider.requests) <= 6
+
+
+# Retries -------------------------------------------------------------------------------------------
+
+
+async def test_a_rate_limit_is_waited_out_as_long_as_the_provider_says(
+    provider: ScriptedProvider,
+) -> None:
+    text = "request reached max organization concurrency: 1, please try again after 5 seconds"
+    provider.script(
+        error(429, "slow down", "rate_limit_reached_error", {"Retry-After": "7"}),
+        error(429, text, "rate_limit_reached_error"),
+        stream(content=SAID),
+    )
+    waits = Waits()
+    events, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert failure is None
+    assert waits.seconds == [7.0, 5.0]
+    assert [wait.seconds for wait in of(RetryWait, events)] == [7.0, 5.0]
+    assert all(wait.failure.is_retried for wait in of(RetryWait, events))
+    assert "max organization concurrency" in of(RetryWait, events)[1].failure.why
+
+
+async def test_without_a_hint_each_wait_is_longer_than_the_one_before(
+    provider: ScriptedProvider,
+) -> None:
+    provider.answer = lambda body: error(429, "slow down", "rate_limit_reached_error")
+    waits = Waits()
+    _, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert failure is not None and not failure.is_retried
+    assert waits.seconds == sorted(waits.seconds)
+    # Limits count by the minute: patience must reach into the next one.
+    assert sum(waits.seconds) > 45
+
+
+async def test_a_rate_limit_lowers_how_many_are_asked_at_once(provider: ScriptedProvider) -> None:
+    provider.script(error(429, "", "rate_limit_reached_error"))
+    async with client_for(setup_for(base=provider.base_url), concurrency=3) as client:
+        await collect(client.call(MESSAGES))
+        assert client.limiter.slots == 2
+        while client.limiter.slots < 3:
+            _, failure = await collect(client.call(MESSAGES))
+            assert failure is None
+
+
+async def test_while_one_waits_to_retry_another_may_ask(provider: ScriptedProvider) -> None:
+    provider.script(error(503, "", "server_unavailable"), stream(content="second"))
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+
+    async with client_for(setup_for(base=provider.base_url), sleep=sleep) as client:
+        first = asyncio.create_task(collect(client.call(MESSAGES)))
+        await waiting.wait()
+        events, _ = await collect(client.call(MESSAGES))
+        assert answer_of(events) == "second"
+        go_on.set()
+        assert (await first)[1] is None
+
+
+async def test_an_answer_cut_short_is_kept_and_not_begun_again(provider: ScriptedProvider) -> None:
+    provider.script(cut_after(900, stream(reasoning="Hm. ", content="A long answer. " * 40)))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.CUT
+    assert failure.is_retried
+    assert "A long answer." in answer_of(events)
+    assert len(provider.requests) == 1
+
+
+async def test_a_thought_cut_short_is_asked_again_and_said(provider: ScriptedProvider) -> None:
+    provider.script(cut_after(500, stream(reasoning="Hm. " * 100)), stream(content=SAID))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is None
+    assert [wait.failure.kind for wait in of(RetryWait, events)] == [FailureKind.CUT]
+    assert answer_of(events) == SAID
+
+
+async def test_a_stream_that_just_stops_is_a_cut_one(provider: ScriptedProvider) -> None:
+    provider.script(stream(content=SAID, finish=None, done=False))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.CUT
+    assert answer_of(events) == SAID
+
+
+async def test_an_error_in_mid_answer_with_status_200_is_one(provider: ScriptedProvider) -> None:
+    refusal = {"error": {"message": "Provider died", "code": 502}, "choices": []}
+    provider.script(raw(event(chunk(content="Half")) + event(refusal)))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.SERVER_ERROR
+    assert (answer_of(events), failure.is_retried) == ("Half", True)
+    assert "Provider died" in failure.why
+
+
+# Time ----------------------------------------------------------------------------------------------
+
+
+async def test_silence_names_the_variable_and_the_phase(provider: ScriptedProvider) -> None:
+    provider.script(stall())
+    settings = Settings(timeout_seconds=0.5)
+    events, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert failure is not None and failure.kind is FailureKind.SILENCE
+    assert Phase.WAITING.value in failure.what
+    assert "AMX_LLM_TIMEOUT_SEC" in failure.remedy
+    assert phases_of(events) == [(Phase.CONNECTING, 1), (Phase.WAITING, 1)]
+    assert len(provider.requests) == 1
+
+
+async def test_a_server_that_holds_its_headers_back_is_waited_for_not_connected_to(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(stall(headers=False))
+    settings = Settings(timeout_seconds=0.5)
+    events, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert failure is not None and failure.kind is FailureKind.SILENCE
+    assert phases_of(events) == [(Phase.CONNECTING, 1), (Phase.WAITING, 1)]
+
+
+async def test_comments_and_blank_text_do_not_end_a_silence(provider: ScriptedProvider) -> None:
+    noise = (Send(b": keep-alive\n\n"), Pause(0.03), Send(event(chunk(content="\n"))), Pause(0.03))
+    provider.script(Reply(noise * 200, headers={"Content-Type": "text/event-stream"}))
+    settings = Settings(timeout_seconds=0.3)
+    _, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert failure is not None and failure.kind is FailureKind.SILENCE
+
+
+async def test_an_answer_that_keeps_coming_is_never_cut_off(provider: ScriptedProvider) -> None:
+    # Each pause is far below the limit, all of them together far above.
+    provider.script(stream(content="x" * 40, piece=1, pause=0.04))
+    settings = Settings(timeout_seconds=0.8)
+    events, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert (failure, answer_of(events)) == (None, "x" * 40)
+
+
+async def test_more_time_given_while_it_is_silent_saves_the_call(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(stream(content=SAID, hold="start"))
+    settings = Settings(timeout_seconds=1.0)
+    async with client_for(setup_for(base=provider.base_url, settings=settings)) as client:
+        call = client.call(MESSAGES)
+        assert call.countdown.remaining() == 1.0
+        task = asyncio.create_task(collect(call))
+        await asyncio.to_thread(provider.wait_for_calls, 1)
+        assert call.countdown.is_running
+        call.countdown.extend(60)
+        assert 1.0 < call.countdown.remaining() <= 61
+        await asyncio.sleep(1.2)
+        provider.release()
+        events, failure = await task
+    assert (failure, answer_of(events)) == (None, SAID)
+    assert not call.countdown.is_running
+
+
+# Ends ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["connecting", "waiting", "answering", "queued", "retrying"])
+async def test_cancelling_closes_the_connection_and_leaves_no_task(
+    provider: ScriptedProvider, moment: str
+) -> None:
+    seen: list[CallEvent] = []
+    before = asyncio.all_tasks()
+    reached = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        reached.set()
+        await asyncio.sleep(3600)
+
+    async def consume(client: Client) -> None:
+        async with aclosing(client.call(MESSAGES).events()) as events:
+            async for one in events:
+                seen.append(one)
+                if isinstance(one, (AnswerText, ReasoningText)):
+                    reached.set()
+
+    provider.answer = lambda body: stream(content="x" * 100, hold="end")
+    if moment == "retrying":
+        provider.script(error(503, "busy"))
+    elif moment != "answering":
+        provider.script(stall(headers=moment == "waiting"))
+    async with client_for(setup_for(base=provider.base_url), sleep=sleep) as client:
+        async with client.limiter.slot() if moment == "queued" else aclosing(_Nothing()):
+            task = asyncio.create_task(consume(client))
+            if moment in ("answering", "retrying"):
+                await reached.wait()
+            elif moment == "queued":
+                await asyncio.sleep(0)
+            else:
+                await asyncio.to_thread(provider.wait_for_calls, 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert asyncio.all_tasks() == before
+        if moment not in ("queued", "retrying"):
+            await asyncio.to_thread(
+                provider.wait_until, lambda: provider.open_connections == 0, "a closed connection"
+            )
+        # The slot came back.
+        async with client.limiter.slot():
+            pass
+
+
+class _Nothing:
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_consumer_that_stops_listening_closes_the_connection(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(stream(content="x" * 100, hold="end"))
+    before = asyncio.all_tasks()
+    async with client_for(setup_for(base=provider.base_url)) as client:
+        async with aclosing(client.call(MESSAGES).events()) as events:
+            async for one in events:
+                if isinstance(one, AnswerText):
+                    break
+        assert asyncio.all_tasks() == before
+        await asyncio.to_thread(provider.wait_until, lambda: provider.unfinished == 1, "a hang-up")
+
+
+# Surroundings --------------------------------------------------------------------------------------
+
+
+async def test_a_redirect_is_not_followed_and_the_key_not_carried(
+    provider: ScriptedProvider,
+) -> None:
+    with ScriptedProvider() as elsewhere:
+        target = f"{elsewhere.base_url}/chat/completions"
+        provider.script(status(307, "", {"Location": target}))
+        _, failure = await ask(setup_for(base=provider.base_url))
+        assert failure is not None and failure.kind is FailureKind.REDIRECTED
+        assert target in failure.what
+        assert failure.hits_all
+        assert elsewhere.requests == []
+
+
+async def test_a_proxy_of_the_environment_is_used(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{provider.port}")
+    events, failure = await ask(setup_for(base="http://provider.invalid/v1"))
+    assert failure is None
+    assert answer_of(events)
+    assert provider.requests[0].path == "http://provider.invalid/v1/chat/completions"
+
+
+async def test_a_proxy_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:70")
+    with pytest.raises(Problem) as problem:
+        Client(setup_for(), concurrency=1)
+    assert "ALL_PROXY" in problem.value.remedy
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_ca_bundle_that_cannot_be_read_is_named(
+    tmp_path: Path, content: str | None
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(Problem) as problem:
+        Client(setup_for(settings=Settings(ca_bundle=str(bundle))), concurrency=1)
+    assert "AMX_CA_BUNDLE" in problem.value.what
+
+
+async def test_a_base_with_the_whole_path_is_understood(provider: ScriptedProvider) -> None:
+    _, failure = await ask(setup_for(base=f"{provider.base_url}/chat/completions/"))
+    assert failure is None
+    assert provider.requests[0].path == "/v1/chat/completions"
+
+
+async def test_the_key_is_in_no_log_and_no_failure(
+    provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider.script(error(401, f"Incorrect API key provided: {SECRET}", "invalid_api_key"))
+    setup = setup_for(base=provider.base_url)
+    events, failure = await ask(setup)
+    assert failure is not None
+    assert SECRET not in "".join(map(str, (failure, events, setup)))
+    assert SECRET not in caplog.text
+
+
+async def test_a_key_with_something_around_it_is_not_sent(provider: ScriptedProvider) -> None:
+    secret = f"{SECRET}\n"
+    _, failure = await ask(setup_for(base=provider.base_url, key=secret))
+    assert failure is not None and failure.kind is FailureKind.KEY_REJECTED
+    assert "the keyring" in failure.what
+    assert SECRET not in str(failure)
+    assert provider.requests == []
