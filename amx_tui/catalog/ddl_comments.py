@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,10 @@ _TOKENS = re.compile(
     (?P<comment> --[^\n]* | /\*(?s:.*?)(?:\*/|\Z) )
   | (?P<quoted>  "[^"]*(?:""[^"]*)*"? | `[^`]*(?:``[^`]*)*`? | '[^']*(?:''[^']*)*'?
                | \[[^\]]*\]? )
-  | (?P<word>    [^\W\d][\w$]* )
+  | (?P<word>    [\w$]+ )
   | (?P<space>   \s+ )
-  | (?P<sign>    . )
+  | (?P<sign>    [(),] )
+  | (?P<other>   . )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -37,8 +40,7 @@ _SWITCHED_OFF = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     """`line` and `last_line` count from 0; `indent` is the place in its line at which it starts."""
 
     kind: str
@@ -178,6 +180,7 @@ class _Reader:
         self._beside, self._above, self._opens = definition.beside, [], False
 
 
+@lru_cache(maxsize=10_000)
 def read_ddl_comments(sql: str) -> DdlComments:
     """What the comments in `sql`, a `CREATE TABLE` text, say of the table and of its columns.
 

@@ -7,7 +7,6 @@ import re
 import string
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
 
 from amx_tui.base.text import one_line
 from amx_tui.config.model import Privacy
@@ -18,13 +17,23 @@ _KEPT = frozenset(string.punctuation + " ")
 _LONGEST_RUN = 20
 
 
-@cache
+class _Masks(dict[int, str]):
+    """What each character becomes, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = masked = _mask_character(chr(code))
+        return masked
+
+
 def _mask_character(character: str) -> str:
     if character.isnumeric():
         return "9"
     if character.isalpha():
         return "A" if character.isupper() or character.istitle() else "a"
     return character if character in _KEPT else "?"
+
+
+_MASKS = _Masks()
 
 
 def _cap_runs(masked: str) -> str:
@@ -38,7 +47,7 @@ _LONG_RUNS = re.compile(rf"(.)\1{{{_LONGEST_RUN},}}")
 def mask_shape(text: str) -> str:
     """`text` with every letter as `a` or `A`, every digit as `9`; ASCII punctuation and spaces stay,
     anything else is `?`."""
-    return _cap_runs("".join(map(_mask_character, one_line(text))))
+    return _cap_runs(one_line(text).translate(_MASKS))
 
 
 def _passes_luhn(digits: str) -> bool:
@@ -61,7 +70,13 @@ def _mask_card(match: re.Match[str]) -> str:
 
 
 def _mask_iban(match: re.Match[str]) -> str:
-    return mask_shape(match[0]) if _passes_iban(match[0]) else match[0]
+    """The match may have run on into the words that follow."""
+    words = match[0].split(" ")
+    for count in range(len(words), 0, -1):
+        text = " ".join(words[:count])
+        if len(text) >= 15 and _passes_iban(text):
+            return mask_shape(text) + match[0][len(text) :]
+    return match[0]
 
 
 def _mask_match(match: re.Match[str]) -> str:

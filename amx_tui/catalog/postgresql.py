@@ -299,15 +299,16 @@ class PostgresqlConnector:
         """The server's words, without what they may repeat of the password."""
         import psycopg
 
-        text = ""
-        if isinstance(error, psycopg.Error):
-            text = error.diag.message_primary or ""
-        text = text or str(error)
+        said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        # Of all the addresses that were tried libpq tells the last one last, and then guesses.
+        lines = [
+            line.strip()
+            for line in str(error).splitlines()
+            if line.strip() and not line.lstrip().startswith(("Is the server", "Multiple", "- "))
+        ]
+        said = said or (lines[-1] if lines else type(error).__name__)
         password = self._given.get("password")
-        if password:
-            text = text.replace(password, "…")
-        # libpq tells each address that it tried; the last words say why.
-        return one_line(text.strip().splitlines()[-1] if text.strip() else "", 240).rstrip(".")
+        return one_line(said.replace(password, "…") if password else said, 240).rstrip(".")
 
     # Reading ---------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ ROWS = 1000
 # Longer than what is shown, so that what is sensitive is recognised before it is cut.
 VALUE_CHARACTERS = 400
 _SAMPLES = 3
+# Two values seldom become the same text; shapes do, so that all are counted for them.
+_VALUES_LOOKED_AT = 50
 _SAMPLE_CHARACTERS = 60
 
 
@@ -34,7 +36,10 @@ def _summarise_column(values: Sequence[object], privacy: Privacy) -> ColumnEvide
     )
     counted = Counter(present)
     shown: Counter[str] = Counter()
-    for value, times in counted.items():
+    looked_at = _VALUES_LOOKED_AT if privacy is Privacy.VALUES else None
+    for value, times in counted.most_common(looked_at):
+        if privacy is Privacy.SHAPES and isinstance(value, str):
+            value = value[: 2 * _SAMPLE_CHARACTERS]
         shown[one_line(mask(value, privacy), _SAMPLE_CHARACTERS)] += times
     del shown[""]
     return ColumnEvidence(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,13 +122,12 @@ def _mode_of(path: Path) -> int:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """The lock file is kept with the temporary files: a lock that is deleted is none, and beside the
-    database it would be litter."""
+    """One lock file a user, for all sidecars, with the temporary files: beside the database it would be
+    litter, and a lock file that is deleted is no lock."""
     from filelock import FileLock, Timeout
 
-    user = str(getattr(os, "getuid", lambda: "")())
-    key = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"amx-tui-{user}-{key}.lock")
+    user = str(getattr(os, "getuid", lambda: "user")())
+    lock = FileLock(Path(tempfile.gettempdir()) / f"amx-tui-{user}.lock")
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:

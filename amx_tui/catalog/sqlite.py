@@ -79,9 +79,9 @@ _FAILURES: Mapping[int, tuple[str, str, str]] = {
         "Close that program or let it finish, then try again",
     ),
     sqlite3.SQLITE_NOTADB: (
-        "is not a SQLite database",
-        "It may be encrypted, damaged, or another kind of file",
-        "Check the file name",
+        "is damaged or encrypted",
+        "It begins as a SQLite database does, but does not go on so",
+        "Restore it from a backup, or open a copy that is not encrypted",
     ),
     sqlite3.SQLITE_CORRUPT: (
         "is damaged",
@@ -255,10 +255,10 @@ class SqliteConnector:
                 replace(
                     table,
                     columns=tuple(
-                        replace(
+                        _complete(
                             column,
-                            references=references.get(table.column_target(column)),
-                            comment=_choose(
+                            references.get(table.column_target(column)),
+                            _choose(
                                 texts, Place(table.name, column.name), described.get(column.name)
                             ),
                         )
@@ -421,6 +421,12 @@ def _make_column(row: Sequence[object]) -> Column:
         default=None if default is None else str(default),
         key_position=int(str(key)),
     )
+
+
+def _complete(column: Column, references: Target | None, comment: str | None) -> Column:
+    if references is None and comment is None:
+        return column
+    return replace(column, references=references, comment=comment)
 
 
 def _read_columns(
