@@ -9,7 +9,8 @@ from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy, Profile
-from amx_tui.drafting.plan import make_plan, scope_in_words
+from amx_tui.drafting.model import Scope
+from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
 from amx_tui.llm.model import Endpoint, Setup
 
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
@@ -122,7 +123,9 @@ def prepare_draft(
 
     assert workspace.connector is not None
     setup = find_setup(workspace, profile)
-    wanted = tuple(targets)
+    # In the order of the catalog, as people read it; replacing a text was decided when it was marked.
+    scope = Scope(frozenset(targets), exact=True, redo_described=True)
+    wanted = choose_targets(catalog, scope)
     if not wanted:
         raise NotReady(
             "There is nothing to draft",

@@ -43,6 +43,7 @@ class DraftScreen(Room):
         self._profile: str | None = None
         self._cap: float | None = None
         self._batch = 0
+        self._has_asked = False  # the form was opened for what is missing
 
     def compose_body(self) -> ComposeResult:
         with VerticalGroup(id="summary"):
@@ -67,7 +68,7 @@ class DraftScreen(Room):
                 prepare_draft,
                 session.workspace,
                 session.catalog,
-                sorted(self._targets),
+                self._targets,
                 privacy=session.privacy,
                 read_evidence=session.evidence_for,
                 cap_usd=self._cap,
@@ -75,13 +76,24 @@ class DraftScreen(Room):
             )
         except Problem as problem:
             self._problem = problem
-            if isinstance(problem, NotReady) and problem.opens_form:
-                say(self, tell(problem), title=problem.what, severity="warning")
-                self.app.pop_screen()
-                self.desk.go("profiles")
-                return
+            if isinstance(problem, NotReady) and problem.opens_form and not self._has_asked:
+                self._has_asked = True
+                await self._open_form(problem)
         self.show_now()
         self._show_batch()
+
+    async def _open_form(self, problem: NotReady) -> None:
+        """What is missing can be typed at once; coming back makes the plan again."""
+        from amx_tui.screens.profiles import ProfileForm
+
+        config = await asyncio.to_thread(self.session.workspace.read_config)
+        name = self._profile or self.session.workspace.profile_name or config.active_profile or ""
+        profile = config.profiles.get(name)
+        self.app.push_screen(ProfileForm(profile, list(config.profiles), problem))
+
+    def on_screen_resume(self) -> None:
+        if self._problem is not None:
+            self._plan()
 
     def show_state(self) -> None:
         what = "draft" if self._run is None else f"the rest of run {self._run}"
@@ -130,7 +142,7 @@ class DraftScreen(Room):
                 (f", {draft.concurrency} requests side by side", "dim"),
             ],
         ]
-        if setup.model.retired:
+        if setup.model.retired and not self.desk.workspace.notice:
             successor = f"; {setup.model.successor} follows it" if setup.model.successor else ""
             words = f"{setup.model.id} left Moonshot's own API on {setup.model.retired}{successor}"
             rows.append([("note     ", "dim"), (words, "warn")])
@@ -139,6 +151,7 @@ class DraftScreen(Room):
     def _show_batch(self) -> None:
         view = self.query_one("#sent", StreamView)
         if self._draft is None:
+            view.empty = "" if self._problem else "making the plan …"
             view.replace("")
             return
         batches = self._draft.plan.batches
@@ -155,6 +168,9 @@ class DraftScreen(Room):
 
     def action_start(self) -> None:
         if self._draft is None:
+            self._has_asked = False
+            if self._problem is not None:
+                self._plan()
             return
         draft = self._draft
 

@@ -122,17 +122,14 @@ class DraftingScreen(Room):
         self.query_one("#meter", Meter).show(share)
         of = "" if board.estimate.usd is None else f" of about {money(board.estimate.usd)}"
         parts = [f"run {board.run}", f"{board.drafted}/{board.targets} drafted"]
+        spent = [f"{number(board.tokens)} tokens", f"{money(self.session.spent_usd)}{of}"]
         if board.state is RunState.RUNNING:
             parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
-        parts.append(f"{number(board.tokens)} tokens")
-        parts.append(f"{money(self.session.spent_usd)}{of}")
-        if board.state is RunState.RUNNING:
             left = board.seconds_left(now)
-            parts.append("" if left is None else f"about {duration(left)} left")
-        else:
-            parts.append(f"{board.state.value if board.state else ''} after "
-                         f"{duration(board.elapsed(now))}")  # fmt: skip
-        entitle(overall, " · ".join(part for part in parts if part))
+            spent.append("" if left is None else f"about {duration(left)} left")
+        elif board.state is not None:
+            parts.append(f"{board.state.value} after {duration(board.elapsed(now))}")
+        entitle(overall, " · ".join(parts), " · ".join(part for part in spent if part))
 
     def _show_log(self, board: Board) -> None:
         log = self.query_one("#log", StreamView)
@@ -175,6 +172,11 @@ class DraftingScreen(Room):
         ]
         following = alive[0].number if alive else self._followed or next(iter(board.batches), None)
         if following != self._followed:
+            rows = self.query_one("#batches", RowList)
+            places = {batch: place for place, batch in enumerate(board.batches)}
+            # The cursor goes along unless the person moved it elsewhere.
+            if rows.cursor == places.get(self._followed or 0, 0):
+                rows.show(len(places), cursor=places.get(following or 0))
             self._followed = following
             self._show_text()
 
@@ -217,7 +219,7 @@ class DraftingScreen(Room):
         now = time.time()
         if batch is not None:
             attempt = f" · attempt {batch.attempt}" if batch.attempt > 1 else ""
-            tokens = f" · {number(batch.reasoning_tokens)} reasoning tokens"
+            tokens = f" · {number(batch.output_tokens)} tokens"
             entitle(
                 self.query_one("#text"),
                 f"{batch.title} · {self._view.value}{attempt}{tokens if batch.started_at else ''}",

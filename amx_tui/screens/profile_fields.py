@@ -34,12 +34,10 @@ FIELDS: tuple[Field, ...] = (
     Field("provider", "Provider", default="kimi"),
     Field("model", "Model", placeholder="kimi-k3"),
     Field("api_base", "API base"),
-    Field(
-        "api_key", "API key", placeholder="sk-…   empty: keep, or AMX_LLM_API_KEY", is_secret=True
-    ),
+    Field("api_key", "API key", placeholder="sk-…  or AMX_LLM_API_KEY", is_secret=True),
     Field("temperature", "Temperature", default="0.2", placeholder="0.2"),
-    Field("max_tokens", "Output token budget (max_tokens)", default="4096", placeholder="4096"),
-    Field("n_alternatives", "Number of alternatives per column", default="3", placeholder="3"),
+    Field("max_tokens", "Output token budget", default="4096", placeholder="4096"),
+    Field("n_alternatives", "Alternatives/column", default="3", placeholder="3"),
 )
 
 
@@ -67,7 +65,7 @@ def check_field(name: str, value: str, taken: Sequence[str] = ()) -> str:
 def warn_field(name: str, value: str, provider: Provider) -> str:
     """What is strange about a value, though it may be right."""
     if name == "api_key" and value and not value.startswith(provider.key_prefix):
-        return f"Keys of {provider.title} usually start with {provider.key_prefix}"
+        return f"usually starts with {provider.key_prefix}"
     return ""
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container, HorizontalGroup, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Select
 
@@ -135,18 +135,22 @@ class ProfilesScreen(Room):
 
 
 class ProfileForm(Room):
-    """Makes a profile, or changes `profile`. Gone after it was saved."""
+    """Makes a profile, or changes `profile`. Gone after it was saved. `said` is why it was opened,
+    where the person did not open it."""
 
     ROOM = "profile"
     CSS_PATH = "profiles.tcss"
     BINDINGS = bindings_of("profile")
     AUTO_FOCUS: ClassVar[str] = "#name"
 
-    def __init__(self, profile: Profile | None, taken: list[str]) -> None:
+    def __init__(
+        self, profile: Profile | None, taken: list[str], said: Problem | None = None
+    ) -> None:
         super().__init__()
         from amx_tui.llm.providers import PROVIDERS
 
         self._old = profile
+        self._said = said
         self._taken = [name for name in taken if profile is None or name != profile.name]
         self._providers = PROVIDERS
         self._offered_base = ""
@@ -158,32 +162,40 @@ class ProfileForm(Room):
 
     def compose_body(self) -> ComposeResult:
         old = self._old
+        if self._said is not None:
+            yield Plain(
+                (self._said.what, "warn"),
+                (f". {self._said.why or self._said.remedy}.", ""),
+                id="said",
+            )
         with Container(id="form"):
             with VerticalScroll(id="fields", can_focus=False):
                 for field in FIELDS:
-                    yield Plain(field.label, classes="label")
-                    if field.id == "provider":
-                        yield Select(
-                            [(row.title, row.id) for row in self._providers.values()],
-                            value=old.provider
-                            if old and old.provider in self._providers
-                            else "kimi",
-                            allow_blank=False,
-                            id="provider",
-                            compact=True,
-                        )
-                    else:
-                        yield Input(
-                            field.value_of(old),
-                            password=field.is_secret,
-                            placeholder=field.placeholder,
-                            id=field.id,
-                            compact=True,
-                        )
+                    with HorizontalGroup():
+                        yield Plain(field.label, classes="label")
+                        yield self._widget_of(field)
                     yield Plain("", id=f"{field.id}-says", classes="says")
             with VerticalScroll(id="beside", can_focus=False):
-                yield Plain(id="advice")
                 yield Plain(id="block")
+                yield Plain(id="advice")
+
+    def _widget_of(self, field: Field) -> Input | Select[str]:
+        old = self._old
+        if field.id == "provider":
+            return Select(
+                [(row.title, row.id) for row in self._providers.values()],
+                value=old.provider if old and old.provider in self._providers else "kimi",
+                allow_blank=False,
+                id="provider",
+                compact=True,
+            )
+        return Input(
+            field.value_of(old),
+            password=field.is_secret,
+            placeholder=field.placeholder,
+            id=field.id,
+            compact=True,
+        )
 
     def on_mount(self) -> None:
         for field in self.query(Input):

@@ -24,6 +24,7 @@ from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
+from amx_tui.widgets.stream_view import wrap
 from amx_tui.widgets.words import moment
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
@@ -141,6 +142,9 @@ class ReviewScreen(Room):
             (f" {band} ", band_ink),
         ]
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_card)
+
     def _show_card(self) -> None:
         row = self._row
         card = self.query_one("#card")
@@ -210,11 +214,17 @@ class ReviewScreen(Room):
             (f"{sign} {confidence_words(alternative.confidence)}", ink),
             ("  ✓ accepted" if decided else "", "good"),
         ]
+        ink_of_text = "strong" if is_marked else ""
         return [
             head,
-            [("    " + alternative.text, "strong" if is_marked else "")],
-            [("    " + one_line(alternative.reason), "dim")],
+            *([("    " + line, ink_of_text)] for line in self._wrapped(alternative.text)),
+            *([("    " + line, "dim")] for line in self._wrapped(alternative.reason)),
         ]
+
+    def _wrapped(self, text: str) -> list[str]:
+        """Lines that leave room for the indent of an alternative."""
+        width = self.query_one("#card").scrollable_content_region.width - 5
+        return wrap(one_line(text), max(width, 20)) if text else []
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives

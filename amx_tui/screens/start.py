@@ -52,7 +52,7 @@ class StartScreen(Screen[None]):
             self.refuse(problem)
             return
         self._connections = list(config.connections.values())
-        empty = f"{config.path} has no connections. To look around first, type: demo"
+        empty = f"{config.path} has no connections.\nTo look around first, type: demo"
         rows.show(len(self._connections), empty=empty)
 
     def _draw(self, index: int, width: int) -> Line:

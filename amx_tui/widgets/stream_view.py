@@ -76,7 +76,7 @@ class StreamView(Inked, can_focus=True):
         self._waiting = ""
         self._follows = True
         self._wrapped_at = 0
-        self._empty = empty
+        self.empty = empty  # what is shown while there is no text
         self._is_due = False
         self._is_jumping = False  # this view scrolls itself, not the reader
 
@@ -178,7 +178,7 @@ class StreamView(Inked, can_focus=True):
         base = self.rich_style
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
-            words = self._empty if index == 0 else ""
+            words = self.empty if index == 0 else ""
             return self.strip_of([(words, "dim")], width, base)
         return self._selected(line, index, width, base).apply_offsets(0, index)
 
