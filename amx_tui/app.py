@@ -163,8 +163,10 @@ class AmxApp(App[None]):
         self.profile_changed()
         for problem in self.workspace.preferences.problems:
             say(self.screen, tell(problem), title=problem.what, severity="warning")
-        # What was imported stays; the collector need not look at it again in mid-stream.
+        # What was imported stays; the collector, which the command line held back, need not look at
+        # it again in mid-stream.
         gc.freeze()
+        gc.enable()
 
     def _hear(self, event: SessionEvent) -> None:
         if isinstance(event, CatalogRead) and event.is_whole:

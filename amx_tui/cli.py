@@ -3,6 +3,7 @@ imported; what cannot be opened is told here, with exit status 2, before the scr
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,6 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"amx-tui {__version__}")
         return 0
     options = _parse(words)
+    # Imports make many objects and no garbage, and the collector looks at all of them again and
+    # again: half of the time to the first paint. The app lets it go on after that.
+    gc.disable()
+    try:
+        return _run(options)
+    finally:
+        gc.enable()
+
+
+def _run(options: argparse.Namespace) -> int:
     from amx_tui.base.problem import Problem
 
     try:
