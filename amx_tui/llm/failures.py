@@ -97,7 +97,7 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
         ),
         FailureKind.MODEL_MISSING: FailureRow(
             what=(
-                "{provider} has retired {model} on {retired}",
+                "{provider} retired {model} on {retired}",
                 When("wrong_path", "{host} has nothing at this address"),
                 "{provider} has no model {model} for this key",
             ),
