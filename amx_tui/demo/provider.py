@@ -471,7 +471,10 @@ def _describe(model: str, context: int, reasons: bool) -> dict[str, object]:
 
 
 def _json(status: int, content: object) -> httpx.Response:
-    return httpx.Response(status, json=content)
+    # A stream, as from a socket: httpx takes a response with content as one that was read already.
+    body = json.dumps(content, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
 
 def _refuse(status: int, kind: str, message: str) -> httpx.Response:

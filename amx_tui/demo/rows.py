@@ -741,7 +741,7 @@ def _invoice(
         if tax:
             lines.append({"BS_KZ": "50", "SH_KZ": "H", "WRBTR": tax, "KTO_SK": "0000175000", "MWST_KZ": "A1"})  # fmt: skip
         # The last invoices of the year are printed but not yet handed over to accounting.
-        is_posted = when < date(2023, 12, 20)
+        is_posted = when < date(2023, 12, 8)
         document = None
         if is_posted:
             document = ledger.post("AR", company, when, currency, lines, "BATCH01")
@@ -758,7 +758,7 @@ def _invoice(
                 "BUKRS": company,
                 "BELNR": document,
                 "GJAHR": str(when.year),
-                "DRK_ANZ": rng.choices((0, 1, 2, 3), (2, 30, 4, 1))[0] if is_posted else 0,
+                "DRK_ANZ": rng.choices((1, 2, 3), (30, 4, 1))[0] if is_posted else 0,
             }
         )
     return invoices
@@ -910,15 +910,17 @@ def _make_migrated(
         ("AS4", "AR", f"{row['WGR']}.{index * 3 + 17:04d}", row["ART_NR"])
         for index, row in enumerate(articles[:120])
     ]
+    # What nobody wanted to have any more: it has no new number.
+    taken += [("R2H", "KD", f"K-{index * 29 + 9_003:05d}", None) for index in range(8)]
     rows: list[Row] = []
     for system, kind, old, new in taken:
-        state = rng.choices("UMD", (88, 7, 5))[0]
+        state = rng.choices("UM", (92, 8))[0] if new else "D"
         rows.append(
             {
                 "SRC_SYS": system,
                 "OBJ_TYP": kind,
                 "OLD_KEY": old,
-                "NEW_KEY": None if state == "D" else new,
+                "NEW_KEY": new,
                 "RUN_ID": rng.choice(runs)["RUN_ID"],
                 "ST_FLG": state,
                 "CHK_DIG": _check_digit(old),

@@ -1,10 +1,9 @@
 -- The schema of the demo: an ERP that grew for thirty years. Three generations of names live side by
 -- side: German ERP (BUKRS, KD_NR), mainframe (WRK_STO_CD, RUN_DT_J) and CRM (ROW_ID, CNSNT_DT).
--- A comment behind a column, or right below the opening parenthesis, is a description that somebody
--- once wrote; most columns have none, which is what the demo is about.
+-- A comment behind a column, or behind the opening parenthesis, is a description that somebody once
+-- wrote; most columns have none, which is what the demo is about.
 
-CREATE TABLE T001 (
-    -- Company codes: the legal entities of the group that keep their own books.
+CREATE TABLE T001 ( -- Company codes: the legal entities of the group that keep their own books.
     MANDT     CHAR(3)     NOT NULL, -- Client; the first part of every key of the accounting tables.
     BUKRS     CHAR(4)     NOT NULL, -- Company code: the legal entity that keeps its own balance sheet.
     FIRM_BEZ  VARCHAR(40) NOT NULL, -- Registered name of the company.
@@ -91,8 +90,7 @@ CREATE TABLE WRK_STO_TB (
     FOREIGN KEY (MANDT, BUKRS) REFERENCES T001 (MANDT, BUKRS)
 );
 
-CREATE TABLE KDSTM (
-    -- Customer master: one row for every business partner that we sell to.
+CREATE TABLE KDSTM ( -- Customer master: one row for every business partner that we sell to.
     MANDT        CHAR(3)     NOT NULL,
     KD_NR        CHAR(10)    NOT NULL, -- Customer number, ten digits with leading zeros.
     KD_NAME1     VARCHAR(35) NOT NULL, -- Name of the customer, first line of the address.
@@ -333,8 +331,7 @@ CREATE TABLE FAKKO (
     FOREIGN KEY (MANDT, BUKRS, BELNR, GJAHR) REFERENCES BKPF (MANDT, BUKRS, BELNR, GJAHR)
 );
 
-CREATE TABLE IF_RUN (
-    /* Control records of the nightly interface: one row for each run of a batch job. */
+CREATE TABLE IF_RUN ( /* Control records of the nightly interface: one row for each run of a batch job. */
     RUN_ID     INTEGER NOT NULL PRIMARY KEY,
     JOB_NM     CHAR(8) NOT NULL,  -- Name of the batch job, as the scheduler knows it.
     RUN_DT_J   CHAR(7) NOT NULL,
