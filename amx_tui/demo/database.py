@@ -8,10 +8,13 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
-from amx_tui.demo.rows import Row, make_rows
+
+if TYPE_CHECKING:
+    from amx_tui.demo.rows import Row
 
 # Raised whenever the schema or the rows change: a database that says otherwise is built anew.
 VERSION = 1
@@ -82,6 +85,8 @@ def _is_current(path: Path) -> bool:
 
 
 def _fill(path: Path) -> None:
+    from amx_tui.demo.rows import make_rows
+
     # Without a transaction of its own: the script's statements and ours are one.
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         # A file that nobody knows yet needs no journal: a crash leaves it behind, not in the way.

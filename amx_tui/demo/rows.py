@@ -10,6 +10,33 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from random import Random
 
+from amx_tui.demo.firm import (
+    ACCOUNTS,
+    BOOKABLE,
+    COMPANIES,
+    COMPANY_OF_COUNTRY,
+    COST_CENTRES,
+    CURRENCY_OF_COUNTRY,
+    EUR_FOR,
+    EXPENSES,
+    FINISHES,
+    FIRST_NAMES,
+    HOUSE_CURRENCY,
+    LANGUAGE_OF_COUNTRY,
+    NET_DAYS,
+    SHAPES,
+    SITE_OF_COMPANY,
+    SITES,
+    SIZES,
+    STREETS,
+    SURNAMES,
+    TERMS,
+    TOWN_WEIGHTS,
+    TOWNS,
+    TRADES,
+    USERS,
+)
+
 Value = str | int | float | None
 Row = dict[str, Value]
 
@@ -17,168 +44,6 @@ _SEED = 1994
 _CLIENT = "100"
 _FIRST_DAY = date(2022, 1, 3)
 _LAST_DAY = date(2023, 12, 29)
-_NO_END = "99991231"
-
-_COMPANIES = (
-    # BUKRS, name, country, currency, fiscal year variant, VAT number, consolidation
-    ("1000", "Hanseatische Schraubenwerke AG", "DE", "EUR", "K4", "DE811900417", "V"),
-    ("1100", "HSW Befestigungstechnik GmbH", "AT", "EUR", "K4", "ATU40112233", "V"),
-    ("2000", "Fixations du Léman SA", "CH", "CHF", "K0", None, "Q"),
-    ("3000", "HSW Polska Sp. z o.o.", "PL", "PLN", "K4", "PL5260001246", "V"),
-)
-_COMPANY_OF_COUNTRY = {"DE": "1000", "AT": "1100", "CH": "2000", "PL": "3000"}
-_HOUSE_CURRENCY = {code: currency for code, _, _, currency, *_ in _COMPANIES}
-# EUR for one unit of the currency, about as it was; the quotation adds a little noise.
-_EUR_FOR = {"EUR": 1.0, "CHF": 1.01, "PLN": 0.22, "USD": 0.93, "GBP": 1.15}
-
-_TERMS = (
-    # ZTERM, net days, discount 1 days and percent, discount 2 days and percent, baseline
-    ("N000", 0, None, None, None, None, "B"),
-    ("N014", 14, None, None, None, None, "B"),
-    ("N030", 30, None, None, None, None, "B"),
-    ("N060", 60, None, None, None, None, "L"),
-    ("S214", 30, 14, 2.0, None, None, "B"),
-    ("S308", 30, 8, 3.0, 14, 2.0, "B"),
-    ("S310", 60, 10, 3.0, 30, 2.0, "B"),
-    ("M015", 15, None, None, None, None, "M"),
-)
-_NET_DAYS = {code: net for code, net, *_ in _TERMS}
-
-_ACCOUNTS = (
-    # account, name, B balance sheet or G profit and loss, reconciliation, locked
-    ("0000021000", "Maschinen und Anlagen", "B", "A", ""),
-    ("0000044000", "Betriebs- und Geschäftsausstattung", "B", "A", ""),
-    ("0000100000", "Kasse Hamburg", "B", "", ""),
-    ("0000113100", "Hausbank Kontokorrent", "B", "", ""),
-    ("0000113109", "Hausbank Geldeingang", "B", "", ""),
-    ("0000113200", "Postgiro (alt)", "B", "", "X"),
-    ("0000140000", "Forderungen Inland", "B", "D", ""),
-    ("0000140010", "Forderungen Ausland", "B", "D", ""),
-    ("0000154000", "Vorsteuer", "B", "", ""),
-    ("0000160000", "Verbindlichkeiten Inland", "B", "K", ""),
-    ("0000160010", "Verbindlichkeiten Ausland", "B", "K", ""),
-    ("0000175000", "Umsatzsteuer", "B", "", ""),
-    ("0000191100", "WE/RE-Verrechnung", "B", "", ""),
-    ("0000199990", "Altdatenübernahme", "B", "", "X"),
-    ("0000300000", "Handelsware", "B", "", ""),
-    ("0000400000", "Wareneinsatz", "G", "", ""),
-    ("0000417000", "Frachten und Rollgeld", "G", "", ""),
-    ("0000420000", "Löhne Lager", "G", "", ""),
-    ("0000430000", "Gehälter", "G", "", ""),
-    ("0000451000", "Instandhaltung", "G", "", ""),
-    ("0000470000", "Miete Lagerhallen", "G", "", ""),
-    ("0000473000", "Telefon und Datenleitungen", "G", "", ""),
-    ("0000476000", "Bürobedarf", "G", "", ""),
-    ("0000479000", "Werbung und Messen", "G", "", ""),
-    ("0000800000", "Erlöse Inland", "G", "", ""),
-    ("0000801000", "Erlöse Ausland", "G", "", ""),
-    ("0000881000", "Gewährte Skonti", "G", "", ""),
-    ("0000888000", "Kursdifferenzen", "G", "", ""),
-)
-_EXPENSES = tuple(number for number, *_ in _ACCOUNTS if "0000417000" <= number < "0000500000")
-
-_COST_CENTRES = (
-    # KST_CD, name, parent, manager's number, valid to, taken over from the old system
-    ("H10000", "Gesellschaft gesamt", None, "000101", _NO_END, "X"),
-    ("H11000", "Vertrieb", "H10000", "000117", _NO_END, "X"),
-    ("H11010", "Vertrieb Nord", "H11000", "000342", _NO_END, "X"),
-    ("H11020", "Vertrieb Süd", "H11000", "000355", _NO_END, "X"),
-    ("H11030", "Vertrieb Ausland", "H11000", None, _NO_END, ""),
-    ("H11090", "Vertrieb DDR/Ost", "H11000", "000219", "19941231", "X"),
-    ("H12000", "Logistik", "H10000", "000128", _NO_END, "X"),
-    ("H12010", "Lager Hamburg", "H12000", "000401", _NO_END, "X"),
-    ("H12020", "Lager Graz", "H12000", "000466", _NO_END, ""),
-    ("H12030", "Fuhrpark", "H12000", "000419", "20201231", "X"),
-    ("H13000", "Verwaltung", "H10000", "000102", _NO_END, "X"),
-    ("H13010", "Rechnungswesen", "H13000", "000151", _NO_END, "X"),
-    ("H13020", "EDV", "H13000", "000160", _NO_END, "X"),
-    ("H13030", "E-Commerce", "H13000", None, _NO_END, ""),
-)
-_BOOKABLE = tuple(code for code, _, _, _, to, _ in _COST_CENTRES if to == _NO_END)
-
-_SITES = (
-    # WRK_STO_CD, type, name, company, calendar, dangerous goods, closed on
-    ("H001", "W", "HAMBURG-BILLBROOK", "1000", "HH", "X", None),
-    ("H002", "L", "HAMBURG HOCHREGAL", "1000", "HH", "", None),
-    ("N010", "L", "NUERNBERG", "1000", "BY", "", None),
-    ("G100", "L", "GRAZ", "1100", "AT", "X", None),
-    ("L200", "L", "LAUSANNE", "2000", "CH", "", None),
-    ("P300", "L", "POZNAN", "3000", "PL", "", None),
-    ("K901", "K", "KONSI KRUEGER", "1000", "HH", "", None),
-    ("B050", "L", "BERLIN-OST", "1000", "BE", "", "19961130"),
-)
-_SITE_OF_COMPANY = {"1000": "H001", "1100": "G100", "2000": "L200", "3000": "P300"}
-
-_TOWNS = (
-    # town, postal code, country, region, dialling code
-    ("Hamburg", "20539", "DE", "HH", "040"),
-    ("Bremen", "28195", "DE", "HB", "0421"),
-    ("Hannover", "30159", "DE", "NI", "0511"),
-    ("Kiel", "24103", "DE", "SH", "0431"),
-    ("Bielefeld", "33602", "DE", "NW", "0521"),
-    ("Dortmund", "44137", "DE", "NW", "0231"),
-    ("Kassel", "34117", "DE", "HE", "0561"),
-    ("Stuttgart", "70173", "DE", "BW", "0711"),
-    ("Nürnberg", "90402", "DE", "BY", "0911"),
-    ("Leipzig", "04109", "DE", "SN", "0341"),
-    ("Rostock", "18055", "DE", "MV", "0381"),
-    ("Graz", "8010", "AT", "6", "+43 316"),
-    ("Linz", "4020", "AT", "4", "+43 732"),
-    ("Lausanne", "1003", "CH", "VD", "+41 21"),
-    ("Winterthur", "8400", "CH", "ZH", "+41 52"),
-    ("Poznań", "61-001", "PL", "WP", "+48 61"),
-    ("Leeds", "LS1 4DY", "GB", None, "+44 113"),
-    ("Houston", "77002", "US", "TX", "+1 713"),
-    ("Eindhoven", "5611 AA", "NL", None, "+31 40"),
-)
-_TOWN_WEIGHTS = (9, 6, 6, 4, 5, 6, 4, 6, 6, 5, 3, 5, 4, 4, 3, 6, 3, 2, 3)
-_CURRENCY_OF_COUNTRY = {"CH": "CHF", "PL": "PLN", "GB": "GBP", "US": "USD"}
-_LANGUAGE_OF_COUNTRY = {"CH": "F", "PL": "L", "GB": "E", "US": "E", "NL": "N"}
-_SURNAMES = (
-    "Krüger", "Petersen", "Hoffmann", "Albers", "Brandt", "Clausen", "Dierks", "Ehlers",
-    "Feddersen", "Gerlach", "Harms", "Jensen", "Köster", "Lorenz", "Martens", "Nissen", "Ohlsen",
-    "Paulsen", "Quast", "Reimers", "Sievers", "Thomsen", "Ulrich", "Voss", "Wulff", "Zander",
-    "Baumann", "Fink", "Kessler", "Lindner", "Meisner", "Oswald",
-)  # fmt: skip
-_FIRST_NAMES = (
-    "Anke", "Birgit", "Carsten", "Dieter", "Elke", "Frank", "Gisela", "Heiko", "Inge", "Jörg",
-    "Karin", "Lars", "Monika", "Norbert", "Olaf", "Petra", "Ralf", "Sabine", "Torsten", "Uwe",
-    "Verena", "Wiebke",
-)  # fmt: skip
-_TRADES = (
-    # what the firm does, its industry code
-    ("Maschinenbau", "M280"),
-    ("Stahlbau", "M251"),
-    ("Holzbau", "B412"),
-    ("Fahrzeugteile", "F293"),
-    ("Werft", "F301"),
-    ("Baubeschläge", "H467"),
-    ("Eisenwaren", "H475"),
-    ("Dachdeckerei", "B439"),
-    ("Anlagentechnik", "M282"),
-)
-_STREETS = (
-    "Hafenstr.", "Industriestr.", "Am Güterbahnhof", "Werkstr.", "Lindenallee", "Gewerbering",
-    "Ringstr.", "Feldweg",
-)  # fmt: skip
-_USERS = ("BRANDTK", "JENSENL", "BATCH01", "KOESTERM", "NISSENU", "CPIC_CRM")
-
-_SHAPES = (
-    # name, standard, article group, kilograms for one piece
-    ("Sechskantschraube", "DIN 933", "1010", 0.021),
-    ("Zylinderschraube", "DIN 912", "1010", 0.018),
-    ("Senkschraube", "DIN 7991", "1010", 0.012),
-    ("Holzschraube", "DIN 571", "1020", 0.025),
-    ("Spanplattenschraube", None, "1020", 0.004),
-    ("Sechskantmutter", "DIN 934", "1110", 0.009),
-    ("Sicherungsmutter", "DIN 985", "1110", 0.010),
-    ("Unterlegscheibe", "DIN 125", "1200", 0.003),
-    ("Federring", "DIN 127", "1200", 0.002),
-    ("Gewindestange", "DIN 975", "1300", 0.330),
-    ("Schwerlastanker", None, "1400", 0.110),
-)
-_SIZES = ("M4", "M5", "M6", "M8", "M10", "M12", "M16", "M20")
-_FINISHES = ("A2", "A4", "ZN", "FVZ", "BLK")
 
 
 def _day(when: date) -> str:
@@ -241,7 +106,7 @@ def make_rows() -> Mapping[str, list[Row]]:
                 "SK2_PZ": percent2,
                 "BAS_KZ": baseline,
             }
-            for code, net, days1, percent1, days2, percent2, baseline in _TERMS
+            for code, net, days1, percent1, days2, percent2, baseline in TERMS
         ],
         "WKURS": _make_rates(rng),
         "SKO1": [
@@ -254,7 +119,7 @@ def make_rows() -> Mapping[str, list[Row]]:
                 "ABST_KZ": reconciles,
                 "SPR_KZ": locked,
             }
-            for number, name, side, reconciles, locked in _ACCOUNTS
+            for number, name, side, reconciles, locked in ACCOUNTS
         ],
         "KST_TB": [
             {
@@ -266,7 +131,7 @@ def make_rows() -> Mapping[str, list[Row]]:
                 "VAL_TO": to,
                 "X_LEGACY_FLG": legacy,
             }
-            for code, name, parent, manager, to, legacy in _COST_CENTRES
+            for code, name, parent, manager, to, legacy in COST_CENTRES
         ],
         "BKPF": ledger.documents,
         "WRK_STO_TB": [
@@ -280,7 +145,7 @@ def make_rows() -> Mapping[str, list[Row]]:
                 "X_HAZ": dangerous,
                 "CLS_DT": closed,
             }
-            for code, kind, name, company, calendar, dangerous, closed in _SITES
+            for code, kind, name, company, calendar, dangerous, closed in SITES
         ],
         "KDSTM": customers,
         "LFSTM": suppliers,
@@ -310,7 +175,7 @@ def _make_companies() -> list[Row]:
             "UST_ID": vat,
             "KZ_KONS": consolidation,
         }
-        for code, name, country, currency, variant, vat, consolidation in _COMPANIES
+        for code, name, country, currency, variant, vat, consolidation in COMPANIES
     ]
 
 
@@ -322,7 +187,7 @@ def _make_rates(rng: Random) -> list[Row]:
         for currency in ("CHF", "PLN", "USD", "GBP"):
             units = 100 if currency == "PLN" else 1
             for day in when:
-                rate = _EUR_FOR[currency] * units * rng.uniform(0.96, 1.04)
+                rate = EUR_FOR[currency] * units * rng.uniform(0.96, 1.04)
                 rows.append(
                     {
                         "MANDT": _CLIENT,
@@ -341,9 +206,9 @@ def _make_rates(rng: Random) -> list[Row]:
 def _make_customers(rng: Random) -> list[Row]:
     rows: list[Row] = []
     for index in range(140):
-        town, postal, country, region, dialling = rng.choices(_TOWNS, _TOWN_WEIGHTS)[0]
-        surname = _SURNAMES[index % len(_SURNAMES)]
-        trade, industry = _TRADES[(index // len(_SURNAMES) + index) % len(_TRADES)]
+        town, postal, country, region, dialling = rng.choices(TOWNS, TOWN_WEIGHTS)[0]
+        surname = SURNAMES[index % len(SURNAMES)]
+        trade, industry = TRADES[(index // len(SURNAMES) + index) % len(TRADES)]
         created = date(1989, 3, 1) + timedelta(days=index * 88 + rng.randrange(60))
         is_old = created < date(2002, 1, 1)
         is_german = country == "DE"
@@ -355,9 +220,9 @@ def _make_customers(rng: Random) -> list[Row]:
                 "MANDT": _CLIENT,
                 "KD_NR": number,
                 "KD_NAME1": f"{surname} {trade} {'GmbH' if rng.random() < 0.7 else 'KG'}",
-                "KD_NAME2": _maybe(rng, 0.18, f"z.Hd. {rng.choice(_FIRST_NAMES)} {surname}"),
+                "KD_NAME2": _maybe(rng, 0.18, f"z.Hd. {rng.choice(FIRST_NAMES)} {surname}"),
                 "SUCHB": _in_ascii(surname.lower()).upper()[:10],
-                "STR_HNR": _maybe(rng, 0.95, f"{rng.choice(_STREETS)} {rng.randrange(1, 190)}"),
+                "STR_HNR": _maybe(rng, 0.95, f"{rng.choice(STREETS)} {rng.randrange(1, 190)}"),
                 "PLZ": postal,
                 "ORT": town,
                 "ORTST": _maybe(rng, 0.12, rng.choice(("Nord", "Süd", "Altstadt", "Hafen"))),
@@ -365,7 +230,7 @@ def _make_customers(rng: Random) -> list[Row]:
                 "REG_CD": region,
                 "PF_NR": _maybe(rng, 0.22, f"{rng.randrange(10, 99)} {rng.randrange(10, 99)} {rng.randrange(10, 99)}"),
                 "PF_PLZ": None,
-                "SPR_CD": _LANGUAGE_OF_COUNTRY.get(country, "D"),
+                "SPR_CD": LANGUAGE_OF_COUNTRY.get(country, "D"),
                 "TEL_1": f"{dialling} {rng.randrange(200_000, 999_999)}",
                 "TELEX_NR": _maybe(rng, 0.3 if is_old else 0.0, f"{rng.randrange(200_000, 890_000)} hsw d"),
                 "FAX_NR": _maybe(rng, 0.75 if is_old else 0.2, f"{dialling} {rng.randrange(200_000, 999_999)}"),
@@ -382,8 +247,8 @@ def _make_customers(rng: Random) -> list[Row]:
                 "PRS_LST": rng.choice(("00", "00", "01", "05", "H1")),
                 "RAB_GR": _maybe(rng, 0.4, rng.choice(("R1", "R2", "R3", "R9"))),
                 "BON_KZ": rng.choices("JN", (3, 7))[0],
-                "ZTERM": rng.choices([code for code, *_ in _TERMS], (1, 2, 6, 1, 4, 4, 2, 1))[0],
-                "WAERS": _CURRENCY_OF_COUNTRY.get(country, "EUR"),
+                "ZTERM": rng.choices([code for code, *_ in TERMS], (1, 2, 6, 1, 4, 4, 2, 1))[0],
+                "WAERS": CURRENCY_OF_COUNTRY.get(country, "EUR"),
                 "KRED_LIM": _maybe(rng, 0.9, float(limit)),
                 "KRED_OBL": 0.0,
                 "KRED_DT": _maybe(rng, 0.65, _day(date(2021, 1, 4) + timedelta(days=rng.randrange(1_050)))),
@@ -401,7 +266,7 @@ def _make_customers(rng: Random) -> list[Row]:
                 "KTO_ALT": f"{rng.randrange(10**6, 10**8):010d}" if is_german and is_old else None,
                 "SEPA_REF": _maybe(rng, 0.25, f"HSW-{number[-5:]}-{rng.randrange(1, 9)}"),
                 "EDI_GLN": _maybe(rng, 0.15, f"40{rng.randrange(10**10, 10**11)}"),
-                "WRK_STO_CD": _maybe(rng, 0.9, _SITE_OF_COMPANY[_COMPANY_OF_COUNTRY.get(country, "1000")]),
+                "WRK_STO_CD": _maybe(rng, 0.9, SITE_OF_COMPANY[COMPANY_OF_COUNTRY.get(country, "1000")]),
                 "VERS_CD": rng.choice(("01", "01", "02", "10")),
                 "INCO_CD": rng.choices(("DAP", "EXW", "FCA", "CIF"), (60, 25, 10, 5))[0] if is_german else rng.choice(("DAP", "FCA", "CIF")),
                 "X_EURO_UMST": ("X" if rng.random() < 0.93 else "F") if is_old else None,
@@ -410,7 +275,7 @@ def _make_customers(rng: Random) -> list[Row]:
                 "RES_FLD_1": None,
                 "RES_FLD_2": _maybe(rng, 0.09, round(rng.choice((0.5, 1.0, 1.5, 2.0, 2.5)), 2)),
                 "ANL_DT": _day(created),
-                "ANL_USR": "BATCH01" if is_old else rng.choice(_USERS),
+                "ANL_USR": "BATCH01" if is_old else rng.choice(USERS),
                 "AEND_TS": _maybe(rng, 0.8, f"{_day(date(2019, 1, 2) + timedelta(days=rng.randrange(1_800)))}{rng.randrange(7, 18):02d}{rng.randrange(60):02d}{rng.randrange(60):02d}"),
             }
         )  # fmt: skip
@@ -434,7 +299,7 @@ def _make_suppliers(rng: Random, customers: list[Row]) -> list[Row]:
             {
                 "MANDT": _CLIENT,
                 "LF_NR": f"{70_000 + index * 3:010d}",
-                "LF_NAME": f"{_SURNAMES[(index * 5 + 3) % len(_SURNAMES)]} {rng.choice(('Draht', 'Stahl', 'Verzinkerei', 'Verpackung', 'Spedition', 'Leasing'))} {'GmbH' if country in ('DE', 'AT') else 'Ltd.'}",
+                "LF_NAME": f"{SURNAMES[(index * 5 + 3) % len(SURNAMES)]} {rng.choice(('Draht', 'Stahl', 'Verzinkerei', 'Verpackung', 'Spedition', 'Leasing'))} {'GmbH' if country in ('DE', 'AT') else 'Ltd.'}",
                 "LKZ": country,
                 "KD_NR": _maybe(rng, 0.12, rng.choice(customers)["KD_NR"]),
                 "ZTERM": rng.choice(("N014", "N030", "N030", "N060", "S308")),
@@ -450,11 +315,11 @@ def _make_suppliers(rng: Random, customers: list[Row]) -> list[Row]:
 def _make_articles(rng: Random) -> list[Row]:
     rows: list[Row] = []
     for index in range(160):
-        shape, standard, group, weight = _SHAPES[index % len(_SHAPES)]
+        shape, standard, group, weight = SHAPES[index % len(SHAPES)]
         is_service = index >= 154
-        size = rng.choice(_SIZES)
-        finish = rng.choice(_FINISHES)
-        factor = 1 + 2 * _SIZES.index(size)
+        size = rng.choice(SIZES)
+        finish = rng.choice(FINISHES)
+        factor = 1 + 2 * SIZES.index(size)
         unit = 1 if shape == "Gewindestange" else rng.choice((1, 100, 100, 1_000))
         length = "" if group in ("1110", "1200") else f"x{rng.choice((16, 20, 30, 40, 60, 80))}"
         rows.append(
@@ -509,7 +374,7 @@ def _make_contacts(rng: Random, customers: list[Row]) -> list[Row]:
     rows: list[Row] = []
     for index in range(180):
         customer = rng.choice(customers)
-        first, last = rng.choice(_FIRST_NAMES), rng.choice(_SURNAMES)
+        first, last = rng.choice(FIRST_NAMES), rng.choice(SURNAMES)
         consented = rng.random() < 0.54
         rows.append(
             {
@@ -641,10 +506,10 @@ class _Ledger:
         counter = self._next.get(kind, 0) + 1
         self._next[kind] = counter
         number = f"{start * 10_000_000 + counter:010d}"
-        house = _HOUSE_CURRENCY[company]
+        house = HOUSE_CURRENCY[company]
         rate = None
         if currency != house:
-            rate = round(_EUR_FOR[currency] / _EUR_FOR[house] * self._rng.uniform(0.98, 1.02), 5)
+            rate = round(EUR_FOR[currency] / EUR_FOR[house] * self._rng.uniform(0.98, 1.02), 5)
         year = str(when.year)
         self.documents.append(
             {
@@ -658,7 +523,7 @@ class _Ledger:
                 "PERIO": f"{when.month:02d}",
                 "WAERS": currency,
                 "KURS_U": rate,
-                "USR_ERF": user or self._rng.choice(_USERS[:2] + _USERS[3:5]),
+                "USR_ERF": user or self._rng.choice(USERS[:2] + USERS[3:5]),
                 "STO_BEL": None,
                 "X_LEGACY_FLG": "X" if when < date(2022, 4, 1) and kind not in ("ZE", "ZA") else "",
             }
@@ -711,14 +576,14 @@ def _invoice(
             continue
         customer = by_number[order["KD_NR"]]
         payer = by_number[customer["RG_EMPF"] or customer["KD_NR"]]
-        company = _COMPANY_OF_COUNTRY.get(str(customer["LKZ"]), "1000")
+        company = COMPANY_OF_COUNTRY.get(str(customer["LKZ"]), "1000")
         currency = str(order["WAERS"])
-        is_home = str(customer["LKZ"]) in _COMPANY_OF_COUNTRY
+        is_home = str(customer["LKZ"]) in COMPANY_OF_COUNTRY
         tax = round(net * 0.19, 2) if is_home else 0.0
         when = date(int(entered[:4]), int(entered[4:6]), int(entered[6:])) + timedelta(days=rng.randrange(1, 9))  # fmt: skip
         when = min(when, _LAST_DAY)
         number = f"{9_000_000 + len(invoices):010d}"
-        due = when + timedelta(days=_NET_DAYS[str(customer["ZTERM"])])
+        due = when + timedelta(days=NET_DAYS[str(customer["ZTERM"])])
         receivable: Row = {
             "BS_KZ": "01",
             "SH_KZ": "S",
@@ -804,14 +669,14 @@ def _book_suppliers(rng: Random, ledger: _Ledger, suppliers: list[Row]) -> None:
         net = round(rng.uniform(80, 9_000), 2)
         tax = round(net * 0.19, 2)
         is_home = supplier["LKZ"] == "DE"
-        due = when + timedelta(days=_NET_DAYS[str(supplier["ZTERM"])])
+        due = when + timedelta(days=NET_DAYS[str(supplier["ZTERM"])])
         expense: Row = {
             "BS_KZ": "40",
             "SH_KZ": "S",
             "WRBTR": net,
-            "KTO_SK": rng.choice(_EXPENSES),
+            "KTO_SK": rng.choice(EXPENSES),
             "MWST_KZ": "V1",
-            "KST_CD": rng.choice(_BOOKABLE),
+            "KST_CD": rng.choice(BOOKABLE),
         }
         payable: Row = {
             "BS_KZ": "31",
@@ -840,7 +705,7 @@ def _book_transfers(rng: Random, ledger: _Ledger) -> None:
     for index in range(40):
         when = _FIRST_DAY + timedelta(days=index * 18)
         amount = round(rng.uniform(50, 4_000), 2)
-        account, centre = rng.choice(_EXPENSES), rng.choice(_BOOKABLE)
+        account, centre = rng.choice(EXPENSES), rng.choice(BOOKABLE)
         text = rng.choice(("Abgrenzung", "Umbuchung", "Korrektur KST", None))
         debit: Row = {"BS_KZ": "40", "SH_KZ": "S", "WRBTR": amount, "KTO_SK": account, "KST_CD": centre, "SG_TXT": text}  # fmt: skip
         credit: Row = {"BS_KZ": "50", "SH_KZ": "H", "WRBTR": amount, "KTO_SK": "0000191100", "SG_TXT": text}  # fmt: skip

@@ -12,7 +12,6 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Config, Folders, Key, Profile
 from amx_tui.demo.database import build_database
-from amx_tui.review.store import Store
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +46,6 @@ def demo_workspace(environ: Mapping[str, str], *, speed: float = 1.0) -> Workspa
 
     return Workspace(
         folders=folders,
-        store=Store(folders.store_file),
         environ={},
         read_config=lambda: Config(
             folders.config_file, profiles={PROFILE.name: PROFILE}, active_profile=PROFILE.name
