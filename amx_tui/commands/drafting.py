@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy, Profile
-from amx_tui.drafting.model import Scope
-from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
-from amx_tui.llm.model import Endpoint, Setup
+
+if TYPE_CHECKING:
+    from amx_tui.llm.model import Setup
 
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
 
@@ -59,6 +60,7 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
         NotReady: no profile, no key, or a wrong `AMX_*` variable.
     """
     from amx_tui.config.settings import read_settings
+    from amx_tui.llm.model import Endpoint
     from amx_tui.llm.models import find_model
     from amx_tui.llm.providers import provider
 
@@ -119,6 +121,8 @@ def prepare_draft(
         NotReady: see `find_setup`; or there is nothing to draft.
         CatalogProblem: the database cannot be read.
     """
+    from amx_tui.drafting.model import Scope
+    from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
     from amx_tui.llm.rates import rates_for
 
     assert workspace.connector is not None

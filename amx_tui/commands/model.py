@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
-from amx_tui.drafting.model import Plan, RunEvent
-from amx_tui.llm.model import Rates, Setup
+
+if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
+    from amx_tui.drafting.model import Plan, RunEvent
+    from amx_tui.llm.model import Rates, Setup
 
 
 class NotReady(Problem):
@@ -45,7 +48,7 @@ class RowsChanged:
     by_reviewer: bool
 
 
-SessionEvent = CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | RunEvent
+SessionEvent: TypeAlias = "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | RunEvent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import (
@@ -32,11 +32,13 @@ from amx_tui.commands.model import (
 from amx_tui.commands.texts import BatchTexts
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy
-from amx_tui.drafting.board import Board
-from amx_tui.drafting.engine import Run
-from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunStarted, SuggestionDrafted
-from amx_tui.drafting.plan import remaining_plan
-from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
+
+if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decisions is imported
+    from amx_tui.drafting.board import Board
+    from amx_tui.drafting.engine import Run
+    from amx_tui.drafting.model import SuggestionDrafted
+    from amx_tui.llm.client import Client
+    from amx_tui.review.model import ReviewRow, RunRecord, Verdict
 
 Listener = Callable[[SessionEvent], None]
 
@@ -59,6 +61,7 @@ class Session:
         self._evidence: dict[tuple[Target, Privacy], Mapping[str, ColumnEvidence]] = {}
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
+        self._is_starting = False
         self._reading = asyncio.Lock()
 
     # Who listens. --------------------------------------------------------------------------------
@@ -91,7 +94,7 @@ class Session:
                 if not self.catalog.tables:
                     self.catalog = Catalog(await asyncio.to_thread(self.connector.tables))
                     self._tell(CatalogRead(is_whole=False))
-                self.catalog = await asyncio.to_thread(self.connector.load)
+                self.catalog = await asyncio.to_thread(self._load)
             except CatalogProblem as problem:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
@@ -102,6 +105,12 @@ class Session:
         self.marked = {target for target in self.marked if self.catalog.holds(target)}
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
+
+    def _load(self) -> Catalog:
+        catalog = self.connector.load()
+        # Asked for, and so imported, in this thread: what is heard next needs it.
+        assert self.workspace.store is not None
+        return catalog
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""
@@ -136,7 +145,7 @@ class Session:
 
     def _is_settled(self, target: Target) -> bool:
         row = self.rows.get(target)
-        return bool(row and row.decision and row.decision.verdict in _GIVES_A_TEXT)
+        return bool(row and row.decision and row.decision.verdict.keeps_text)
 
     def toggle_marks(self, targets: set[Target]) -> None:
         """Marks all of them, or unmarks them where all are marked."""
@@ -149,7 +158,7 @@ class Session:
 
     @property
     def is_running(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return self._is_starting or (self._task is not None and not self._task.done())
 
     @property
     def spent_usd(self) -> float | None:
@@ -161,17 +170,44 @@ class Session:
         return (self.board.usd or 0.0) + streaming * self.draft.rates.output / 1e6
 
     async def start(self, draft: Draft, *, run: int | None = None) -> None:
-        """Sends a draft; `run` names one that goes on. Returns at once."""
+        """Sends a draft; `run` names one that goes on. Returns when it is under way.
+
+        Raises:
+            LlmProblem: the way out of this machine is set up wrongly (a proxy, certificates).
+        """
         assert not self.is_running
+        self._is_starting = True
+        try:
+            # What a run imports would hold up the keys.
+            client = await asyncio.to_thread(self._make_client, draft)
+            self._drive(draft, client, run)
+        finally:
+            self._is_starting = False
+
+    def _make_client(self, draft: Draft) -> Client:
+        import amx_tui.drafting.board
+        import amx_tui.drafting.engine
+        import amx_tui.review.recorder  # noqa: F401
         from amx_tui.llm.client import Client
-        from amx_tui.review.recorder import StoreRecorder
 
         make = self.workspace.transport
-        client = Client(
+        return Client(
             draft.setup,
             concurrency=draft.concurrency,
             transport=make() if make is not None else None,
         )
+
+    def _drive(self, draft: Draft, client: Client, run: int | None) -> None:
+        from amx_tui.drafting.board import Board
+        from amx_tui.drafting.engine import Run
+        from amx_tui.drafting.model import (
+            AnswerDelta,
+            ReasoningDelta,
+            RunStarted,
+            SuggestionDrafted,
+        )
+        from amx_tui.review.recorder import StoreRecorder
+
         recorder = StoreRecorder(
             self.workspace.store,
             self.workspace.folders.transcripts,
@@ -207,6 +243,8 @@ class Session:
         self._task = asyncio.create_task(drive(self.run, self.board), name="run")
 
     def _add_row(self, run: int, model: str, event: SuggestionDrafted) -> None:
+        from amx_tui.review.model import ReviewRow
+
         target = event.suggestion.target
         old = self.rows.get(target)
         row = ReviewRow(event.suggestion, run, model, event.at)
@@ -220,6 +258,8 @@ class Session:
         missing. The run goes on under its own number."""
         if self.is_running or self.draft is None or self.board is None:
             return False
+        from amx_tui.drafting.plan import remaining_plan
+
         missing = await self.missing_of(self.board.run)
         plan = remaining_plan(self.draft.plan, missing)
         if not plan.batches:
@@ -272,6 +312,8 @@ class Session:
         Raises:
             StoreProblem: it could not be kept; nothing changed.
         """
+        from amx_tui.review.model import NewDecision
+
         decisions = [
             NewDecision(
                 target=target,
@@ -305,9 +347,3 @@ class Session:
                 self.rows[target] = row
         if targets:
             self._tell(RowsChanged(tuple(targets), by_reviewer=True))
-
-
-_GIVES_A_TEXT = (Verdict.ACCEPTED, Verdict.EDITED)
-
-# So that a clock can be put in for the tests that take pictures.
-now = time.time

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from amx_tui.catalog.model import Connector
 from amx_tui.config.model import Config, Folders, Key, Preferences, Profile
-from amx_tui.review.store import Store
 
 if TYPE_CHECKING:
     import httpx
+
+    from amx_tui.review.store import Store
 
 
 @dataclass
@@ -22,7 +24,6 @@ class Workspace:
     demo's profile is its own, so `can_edit_profiles` is false there."""
 
     folders: Folders
-    store: Store
     environ: Mapping[str, str]
     read_config: Callable[[], Config]
     find_key: Callable[[Profile], Key | None]
@@ -33,6 +34,14 @@ class Workspace:
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     speed: float = 1.0
     can_edit_profiles: bool = True
+
+    @cached_property
+    def store(self) -> Store:
+        """Runs, suggestions and decisions; imported when first asked for, which is after the first
+        paint. That first time is `Session.read_rows`, alone and in a thread."""
+        from amx_tui.review.store import Store
+
+        return Store(self.folders.store_file)
 
 
 def real_workspace(environ: Mapping[str, str], folders: Folders) -> Workspace:
@@ -54,7 +63,6 @@ def real_workspace(environ: Mapping[str, str], folders: Folders) -> Workspace:
 
     return Workspace(
         folders=folders,
-        store=Store(folders.store_file),
         environ=environ,
         read_config=read_config,
         find_key=find_key,

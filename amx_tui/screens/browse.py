@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import on
@@ -15,12 +15,13 @@ from textual.widgets import Input
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, Coverage, Table, Target, coverage
 from amx_tui.commands.model import CatalogRead, SessionEvent
-from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.signs import draft_sign
+
+if TYPE_CHECKING:
+    from amx_tui.review.model import ReviewRow
 
 # A cursor that rests this long on a table means that its rows are of interest; scrolling past does
 # not make the database work.
@@ -227,7 +228,7 @@ class BrowseScreen(Room):
         target = table.column_target(column) if column else table.target
         comment = column.comment if column else table.comment
         row = self.session.rows.get(target)
-        sign, ink = draft_sign(row)
+        sign, ink = _sign(row)
         if target in self.session.marked:
             mark: tuple[str, str] = ("● ", "accent")
         else:
@@ -407,6 +408,8 @@ class BrowseScreen(Room):
             say(self, "Press D to look at it, or x there to stop it.",
                 title="A run is going already", severity="warning")  # fmt: skip
         else:
+            from amx_tui.screens.draft import DraftScreen
+
             self.app.push_screen(DraftScreen(self._scope()))
 
     def action_sent(self) -> None:
@@ -427,6 +430,15 @@ def _coverage_sign(found: Coverage) -> tuple[str, str]:
     if not found.described:
         return ("○", "dim")
     return ("✓", "good") if found.described == found.total else ("◐", "warn")
+
+
+def _sign(row: ReviewRow | None) -> tuple[str, str]:
+    """What was decided or drafted; most rows have nothing, and then nothing is imported for it."""
+    if row is None:
+        return ("", "")
+    from amx_tui.widgets.signs import draft_sign
+
+    return draft_sign(row)
 
 
 def _key_words(column: Column | None) -> str:

@@ -175,6 +175,8 @@ class DraftScreen(Room):
         draft = self._draft
 
         async def start() -> None:
+            if self.session.is_running:  # the key was pressed twice
+                return
             await self.session.start(draft, run=self._run)
             self.app.pop_screen()
             self.desk.go("drafting")
