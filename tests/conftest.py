@@ -21,7 +21,8 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     home = tmp_path / "home"
     home.mkdir()
     for name in os.environ:
-        if name.startswith(("AMX_", "TEXTUAL", "LC_")):
+        # The snapshot plugin's own variable is not a setting.
+        if name.startswith(("AMX_", "TEXTUAL", "LC_")) and name != "TEXTUAL_SNAPSHOT_TEMPDIR":
             monkeypatch.delenv(name)
     for name in (*_REMOVED, *_KEYS, *_PROXIES, *(proxy.lower() for proxy in _PROXIES)):
         monkeypatch.delenv(name, raising=False)

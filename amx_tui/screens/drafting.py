@@ -6,7 +6,6 @@ is looked at, and goes on when nobody does.
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from typing import ClassVar
 
@@ -25,7 +24,7 @@ from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.stream_view import StreamView
-from amx_tui.widgets.words import clock, duration, money, number, time_of_day
+from amx_tui.widgets.words import clock, duration, money, now, number, time_of_day
 
 MORE_SECONDS = 60
 
@@ -116,7 +115,6 @@ class DraftingScreen(Room):
         self._tick()
 
     def _show_overall(self, board: Board) -> None:
-        now = time.time()
         overall = self.query_one("#overall")
         share = (board.drafted + board.lost) / max(board.targets, 1)
         self.query_one("#meter", Meter).show(share)
@@ -125,10 +123,10 @@ class DraftingScreen(Room):
         spent = [f"{number(board.tokens)} tokens", f"{money(self.session.spent_usd)}{of}"]
         if board.state is RunState.RUNNING:
             parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
-            left = board.seconds_left(now)
+            left = board.seconds_left(now())
             spent.append("" if left is None else f"about {duration(left)} left")
         elif board.state is not None:
-            parts.append(f"{board.state.value} after {duration(board.elapsed(now))}")
+            parts.append(f"{board.state.value} after {duration(board.elapsed(now()))}")
         entitle(overall, " · ".join(parts), " · ".join(part for part in spent if part))
 
     def _show_log(self, board: Board) -> None:
@@ -155,7 +153,7 @@ class DraftingScreen(Room):
             (fit(batch.title, max(width - 26, 10)), ""),
             (fit(f"{batch.drafted}/{batch.total}", 6, right=True), "dim"),
             ("  ", ""),
-            (fit(_state_words(batch, time.time()), 15), ink),
+            (fit(_state_words(batch, now()), 15), ink),
         ]
 
     def _follow_by_itself(self, board: Board) -> None:
@@ -216,7 +214,6 @@ class DraftingScreen(Room):
         except NoMatches:
             return
         batch = board.batches.get(self._followed or 0)
-        now = time.time()
         if batch is not None:
             attempt = f" · attempt {batch.attempt}" if batch.attempt > 1 else ""
             tokens = f" · {number(batch.output_tokens)} tokens"
@@ -227,7 +224,7 @@ class DraftingScreen(Room):
             )
         countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
         if batch is not None and batch.retry_at is not None:
-            phase.write((f"waiting to ask again  {clock(batch.retry_at - now)} left", "warn"))
+            phase.write((f"waiting to ask again  {clock(batch.retry_at - now())} left", "warn"))
             remaining.show(0.0)
         elif batch is not None and countdown is not None and not batch.state.has_ended:
             left = countdown.remaining()
@@ -327,18 +324,18 @@ class DraftingScreen(Room):
         self.desk.go("browse")
 
 
-def _state_words(batch: BatchLine, now: float) -> str:
+def _state_words(batch: BatchLine, at: float) -> str:
     match batch.state:
         case BatchState.RETRYING if batch.retry_at is not None:
             status = batch.failure.status if batch.failure is not None else None
-            return f"{status or 'waits'} · {max(batch.retry_at - now, 0):.0f} s"
+            return f"{status or 'waits'} · {max(batch.retry_at - at, 0):.0f} s"
         case BatchState.QUEUED:
             return "queued"
         case BatchState.FINISHED if batch.missing:
             return f"{batch.missing} missing"
         case BatchState.FINISHED:
-            return duration(batch.elapsed(now))
+            return duration(batch.elapsed(at))
         case _ if batch.state.has_ended:
             return batch.state.value
         case _:
-            return f"{batch.state.value} {duration(batch.elapsed(now))}"
+            return f"{batch.state.value} {duration(batch.elapsed(at))}"

@@ -59,7 +59,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
 
     def _offer(self) -> None:
         suffix = self._formats[self._format_index].suffix
-        self.query_one("#path", Input).value = str(Path.cwd() / f"{self._stem}{suffix}")
+        self.query_one("#path", Input).value = f"{self._stem}{suffix}"
 
     @on(RowList.Moved)
     def _moved(self) -> None:

@@ -17,6 +17,7 @@ from textual.widgets import Input, Select
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.config.folders import shown_path
 from amx_tui.config.model import Config, Profile
 from amx_tui.llm.model import Model, Provider
 from amx_tui.screens.profile_fields import FIELDS, Field, check_field, warn_field
@@ -68,7 +69,7 @@ class ProfilesScreen(Room):
         if self._problem is not None:
             empty = f"{self._problem.what}\n{tell(self._problem)}"
         rows.show(len(self._profiles), empty=empty)
-        where = str(self._config.path) if self._config else ""
+        where = shown_path(self._config.path) if self._config else ""
         if not self.desk.workspace.can_edit_profiles:
             where = "the demo's own; config.yml is not read"
         entitle(rows, "LLM profiles", where)
@@ -161,7 +162,6 @@ class ProfileForm(Room):
         return self._providers[chosen if isinstance(chosen, str) else "kimi"]
 
     def compose_body(self) -> ComposeResult:
-        old = self._old
         if self._said is not None:
             yield Plain(
                 (self._said.what, "warn"),
@@ -310,7 +310,6 @@ class ProfileForm(Room):
 
     async def _save(self, profile: Profile, *, plaintext: bool) -> None:
         from amx_tui.config.editing import save_profile
-        from amx_tui.config.folders import shown_path
         from amx_tui.config.keys import clean_key, keyring_state, store_key
 
         secret = clean_key(self.query_one("#api_key", Input).value)

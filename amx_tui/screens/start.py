@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from amx_tui.base.problem import Problem
+from amx_tui.config.folders import shown_path
 from amx_tui.config.model import Connection
 from amx_tui.screens.room import Desk, tell
 from amx_tui.widgets.bars import KeyBar, TopBar
@@ -52,7 +53,7 @@ class StartScreen(Screen[None]):
             self.refuse(problem)
             return
         self._connections = list(config.connections.values())
-        empty = f"{config.path} has no connections.\nTo look around first, type: demo"
+        empty = f"{shown_path(config.path)} has no connections.\nTo look around first, type: demo"
         rows.show(len(self._connections), empty=empty)
 
     def _draw(self, index: int, width: int) -> Line:

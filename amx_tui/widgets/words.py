@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 
@@ -33,6 +34,11 @@ def clock(seconds: float) -> str:
     """`2:58`, for what counts down or up."""
     whole = max(int(seconds), 0)
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def now() -> float:
+    """Seconds since 1970, as events have them; the one clock that screens read."""
+    return time.time()
 
 
 def moment(at: float) -> str:

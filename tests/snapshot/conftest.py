@@ -1,0 +1,141 @@
+"""The worlds that the pictures show: the demo, with a run in it whose times are fixed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from amx_tui.app import AmxApp
+from amx_tui.catalog.model import Target
+from amx_tui.commands.drafting import prepare_draft
+from amx_tui.commands.model import Draft
+from amx_tui.commands.session import Session
+from amx_tui.commands.workspace import Workspace
+from amx_tui.config.model import Privacy
+from amx_tui.demo.replies import reply_for
+from amx_tui.demo.workspace import demo_workspace
+from amx_tui.drafting.model import (
+    Alternative,
+    Band,
+    BatchFinished,
+    BatchPhase,
+    BatchStarted,
+    Confidence,
+    RunEnded,
+    RunEvent,
+    RunState,
+    Suggestion,
+    SuggestionDrafted,
+    UsageReported,
+)
+from amx_tui.llm.model import Phase, Usage
+
+# A Monday morning; every time in a picture is counted from it.
+START = 1_790_000_000.0
+SIZES = [(80, 24), (140, 40)]
+
+Act = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr("amx_tui.screens.drafting.now", lambda: START + 41)
+    return demo_workspace(os.environ, speed=1000)
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Waits for a condition; the test's own time limit ends a wait in vain."""
+    for _ in range(2000):
+        if holds():
+            await pilot.pause()
+            return
+        await pilot.pause(0.005)
+    raise AssertionError("it never came to that")
+
+
+def session_of(pilot: Pilot[None]) -> Session:
+    app = pilot.app
+    assert isinstance(app, AmxApp)
+    return app.session
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """The catalog is read, with the evidence of the first table, and the header names the model."""
+    app = pilot.app
+    assert isinstance(app, AmxApp)
+    await until(pilot, lambda: session_of(pilot).is_whole)
+    first = session_of(pilot).catalog.tables[0].target
+    await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(first)))
+    await until(pilot, lambda: bool(app.whereabouts().model))
+    await pilot.pause()
+
+
+def suggestion_of(target: Target, previous: str | None = None) -> Suggestion:
+    """What the demo's model says of a target, all of it at once."""
+    reply = reply_for(target.table, target.column)
+    assert reply is not None
+    return Suggestion(
+        target,
+        tuple(
+            Alternative(reading.text, Confidence(Band(reading.band)), reading.reason)
+            for reading in reply.readings
+        ),
+        previous,
+    )
+
+
+def draft_of(workspace: Workspace, tables: Sequence[str]) -> Draft:
+    """A draft of everything that these tables lack."""
+    connector = workspace.connector
+    assert connector is not None
+    session = Session(workspace)
+    catalog = session.catalog = connector.load()
+    chosen = [table for table in catalog.tables if table.name in tables]
+    return prepare_draft(
+        workspace,
+        catalog,
+        session.undescribed(chosen),
+        privacy=Privacy.SHAPES,
+        read_evidence=session.evidence_for,
+    )
+
+
+def record_run(workspace: Workspace, draft: Draft, *, ended: bool = True) -> list[RunEvent]:
+    """Puts a run into the store in which every batch came to its end; its events."""
+    store = workspace.store
+    run = store.start_run(draft.plan, "demo.db (sqlite)", START)
+    events: list[RunEvent] = []
+    at = START
+    for batch in draft.plan.batches:
+        events.append(BatchStarted(batch.number, at))
+        events.append(BatchPhase(batch.number, Phase.THINKING, 1, at + 2))
+        events += [
+            SuggestionDrafted(
+                batch.number, suggestion_of(target, batch.previous.get(target)), at + 9
+            )
+            for target in batch.targets
+        ]
+        events.append(UsageReported(batch.number, Usage(900, 600, 2400, 1200), 0.0063))
+        events.append(BatchFinished(batch.number, (), 0, at + 12))
+        at += 4
+    if ended:
+        events.append(RunEnded(RunState.FINISHED, at + 12))
+    for event in events:
+        store.record(run, event)
+    return events
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    """The demo after a run over two tables."""
+    record_run(workspace, draft_of(workspace, ["BKPF", "T052"]))
+    return workspace
+
+
+@pytest.fixture
+def home(clean_environment: Path) -> Path:
+    return clean_environment
