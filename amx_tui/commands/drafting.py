@@ -60,7 +60,7 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
         NotReady: no profile, no key, or a wrong `AMX_*` variable.
     """
     from amx_tui.config.settings import read_settings
-    from amx_tui.llm.model import Endpoint
+    from amx_tui.llm.model import Endpoint, Setup
     from amx_tui.llm.models import find_model
     from amx_tui.llm.providers import provider
 
