@@ -45,6 +45,7 @@ class ReviewScreen(Room):
         self._rows: list[ReviewRow] = []
         self._order: dict[Target, int] = {}
         self._current: Target | None = None  # whose card is shown
+        self._goal: Target | None = None  # where the cursor goes when the list is arranged again
         self._marked = 0  # which alternative
         self._shown: State | None = None
         self._words = ""
@@ -87,6 +88,8 @@ class ReviewScreen(Room):
         """Makes the list anew; the cursor stays on its target, so that nothing that arrives moves
         what the reviewer looks at."""
         self._is_due = False
+        # Not the target of the card: a key may have moved the cursor on before the card follows.
+        standing, self._goal = self._goal or (self._row.target if self._row else None), None
         if not self._order:
             catalog = self.session.catalog
             targets = (
@@ -107,7 +110,7 @@ class ReviewScreen(Room):
             ),
             key=lambda row: (self._order.get(row.target, last), row.target),
         )
-        place = next((i for i, row in enumerate(self._rows) if row.target == self._current), None)
+        place = next((i for i, row in enumerate(self._rows) if row.target == standing), None)
         rows = self.query_one("#suggestions", RowList)
         if place is None:
             place = min(rows.cursor, max(len(self._rows) - 1, 0))
@@ -267,7 +270,7 @@ class ReviewScreen(Room):
         following = next(
             (r.target for r in wanted if self.session.rows[r.target].state is State.TODO), None
         )
-        self._current = following or target
+        self._goal = following or target
         self._marked = 0
         self._is_due = True
         self.show_now()
@@ -338,7 +341,7 @@ class ReviewScreen(Room):
         if not targets:
             say(self, f"There is nothing to {'undo' if back else 'redo'}.")
             return
-        self._current = targets[0]
+        self._goal = targets[0]
         self._is_due = True
         self.show_now()
 
