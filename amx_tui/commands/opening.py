@@ -24,5 +24,7 @@ def open_named(workspace: Workspace, text: str) -> Connector:
             from amx_tui.config.connections import connection_settings
 
             settings = connection_settings(connection, environ=workspace.environ)
+            workspace.metadata_only = settings.get("profiling_mode") == "metadata"
             return open_connection(connection.backend, settings, connection.name)
+    workspace.metadata_only = False
     return open_database(text)

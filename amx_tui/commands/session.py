@@ -54,6 +54,8 @@ class Session:
         self.marked: set[Target] = set()
         self.rows: dict[Target, ReviewRow] = {}
         self.privacy = workspace.preferences.privacy
+        if workspace.metadata_only:
+            self.privacy = Privacy.METADATA
         self.board: Board | None = None
         self.run: Run | None = None
         self.draft: Draft | None = None  # what the run was made from

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Workspace:
     """`notice` stands in the header of every screen, such as the demo's. `transport` makes what
     stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
-    demo's profile is its own, so `can_edit_profiles` is false there."""
+    demo's profile is its own, so `can_edit_profiles` is false there. `metadata_only` holds where the
+    connection forbids reading rows (AMX's `profiling_mode: metadata`)."""
 
     folders: Folders
     environ: Mapping[str, str]
@@ -34,6 +35,7 @@ class Workspace:
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     speed: float = 1.0
     can_edit_profiles: bool = True
+    metadata_only: bool = False
 
     @cached_property
     def store(self) -> Store:

@@ -18,7 +18,7 @@ from amx_tui.commands.model import CatalogRead, SessionEvent
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
-from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.rows import HeadLine, RowList
 
 if TYPE_CHECKING:
     from amx_tui.review.model import ReviewRow
@@ -63,6 +63,7 @@ class BrowseScreen(Room):
                 yield Input(placeholder="filter tables and columns", id="filter", compact=True)
                 yield RowList(self._draw_entry, empty="reading the schema …", id="tables")
             with VerticalGroup(id="inside"):
+                yield HeadLine(self._draw_heads, id="heads")
                 yield RowList(self._draw_target, empty="choose a table", id="columns")
                 yield Plain(id="about")
 
@@ -123,7 +124,9 @@ class BrowseScreen(Room):
                 is_it = standing.table.target == entry.table.target
             if is_it:
                 return index
-        return 0
+        # What stood there is filtered away: the first table that is left.
+        first = (i for i, entry in enumerate(self._entries) if entry.table is not None)
+        return next(first, 0)
 
     @property
     def _entry(self) -> Entry | None:
@@ -181,6 +184,7 @@ class BrowseScreen(Room):
             f"{found.described}/{found.total} described" if table.columns else "",
         )
         columns.show(len(table.columns) + 1)
+        self.query_one("#heads").refresh()
         self._show_about()
 
     # How a row looks. ----------------------------------------------------------------------------
@@ -217,29 +221,52 @@ class BrowseScreen(Room):
     def _targets_of(self, table: Table) -> list[Target]:
         return [table.target, *(table.column_target(column) for column in table.columns)]
 
+    def _widths(self, width: int) -> tuple[int, int, int, int]:
+        """Cells for name, type, null share with distinct count, and text; the figures give way first."""
+        columns = self._table.columns if self._table is not None else ()
+        widest = max((cell_len(column.name) for column in columns), default=8)
+        name = min(max(widest, 8), 28 if width > 70 else 16) + 1
+        kind = 14 if width > 70 else 10
+        figures = 15 if width > 84 else 0
+        return name, kind, figures, width - name - kind - figures - 6 - 11 - 3
+
+    def _draw_heads(self, width: int) -> Line:
+        if self._table is None:
+            return []
+        name, kind, figures, text = self._widths(width)
+        heads = f"{fit('null', 5, right=True)} {fit('distinct', 8, right=True)} "
+        return [
+            (f"   {fit('column', name)}{fit('type', kind)}{fit('key', 6)}", "dim"),
+            (heads[:figures], "dim"),
+            (f"{fit('description', text)}{fit('draft', 11)}", "dim"),
+        ]
+
     def _draw_target(self, index: int, width: int) -> Line:
         table = self._table
         if table is None:
             return []
-        widest = max((cell_len(column.name) for column in table.columns), default=8)
-        name_width = min(max(widest, 8), 28 if width > 70 else 16) + 1
-        type_width = 14 if width > 70 else 10
+        name_width, type_width, figures_width, text_width = self._widths(width)
         column = table.columns[index - 1] if index else None
         target = table.column_target(column) if column else table.target
         comment = column.comment if column else table.comment
-        row = self.session.rows.get(target)
-        sign, ink = _sign(row)
+        sign, ink = _sign(self.session.rows.get(target))
         if target in self.session.marked:
             mark: tuple[str, str] = ("● ", "accent")
         else:
             mark = ("✓ ", "good") if comment else ("  ", "")
-        text_width = width - name_width - type_width - 6 - 11 - 3
+        figures = ""
+        evidence = self.session.evidence_at_hand(table.target).get(column.name) if column else None
+        if figures_width and evidence is not None:
+            share = "" if evidence.null_share is None else f"{evidence.null_share:.0%}"
+            distinct = "" if evidence.distinct is None else str(evidence.distinct)
+            figures = f"{fit(share, 5, right=True)} {fit(distinct, 8, right=True)}"
         return [
             (" ", ""),
             mark,
             (fit(column.name if column else table.name, name_width), "" if column else "strong"),
             (fit(column.type if column else table.kind.value, type_width), "dim"),
             (fit(_key_words(column), 6), "accent"),
+            (fit(figures, figures_width), "dim"),
             (fit(comment or "–", text_width - 1) + " ", "" if comment else "dim"),
             (fit(sign, 11), ink),
         ]

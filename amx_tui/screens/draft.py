@@ -117,11 +117,11 @@ class DraftScreen(Room):
             [
                 ("to       ", "dim"),
                 (f"{plan.profile} · {plan.model}{effort}", "strong"),
-                (f"  {setup.endpoint.base}", "dim"),
             ],
             [
-                ("key      ", "dim"),
-                (setup.endpoint.key.source if setup.endpoint.key else "none", ""),
+                ("at       ", "dim"),
+                (setup.endpoint.base, ""),
+                (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
             [
@@ -197,6 +197,9 @@ class DraftScreen(Room):
         self._plan()
 
     def action_privacy(self) -> None:
+        if self.session.workspace.metadata_only:
+            say(self, "Its connection has profiling_mode: metadata, so no row is ever read.")
+            return
         order = list(Privacy)
         self.session.privacy = order[(order.index(self.session.privacy) + 1) % len(order)]
         self._plan()

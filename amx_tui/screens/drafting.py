@@ -34,7 +34,7 @@ STATES: dict[BatchState, tuple[str, str]] = {
     BatchState.WAITING: ("◔", "accent"),
     BatchState.THINKING: ("◑", "accent"),
     BatchState.ANSWERING: ("◕", "new"),
-    BatchState.RETRYING: ("⧗", "warn"),
+    BatchState.RETRYING: ("◷", "warn"),
     BatchState.FINISHED: ("✓", "good"),
     BatchState.FAILED: ("✗", "bad"),
     BatchState.CANCELLED: ("–", "dim"),
@@ -239,7 +239,7 @@ class DraftingScreen(Room):
         else:
             remaining.show(0.0)
             phase.write(*self._outcome(board, batch))
-        self.query_one("#batches").refresh()
+        self.query_one("#batches", RowList).refresh_changed()
 
     def _outcome(self, board: Board, batch: BatchLine | None) -> list[tuple[str, str]]:
         """How it ended, and the one key that goes on."""

@@ -21,48 +21,42 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, room: str) -> None:
         super().__init__()
         self._room = room
-        self._lines: list[Line] = []
+        self._rows: list[Action | str] = []
         for title, name in ((f"Here: {room}", room), ("Everywhere", "app"), ("In lists", "list")):
-            self._lines += [[], [(f" {title}", "title")]]
-            self._lines += [_line(action) for action in actions_of(name)]
-        self._lines += [
-            [
-                ("   ctrl-p     ", "key"),
-                ("palette     ", "strong"),
-                ("Find any action by name", "dim"),
-            ],
-            [
-                ("   ctrl-c     ", "key"),
-                ("copy        ", "strong"),
-                ("Copy what is selected", "dim"),
-            ],
+            self._rows += ["", title, *actions_of(name)]
+        self._rows += [
+            Action("app.palette", "ctrl+p", "palette", "Find any action by its name"),
+            Action("app.copy", "ctrl+c", "copy", "Copy the text that is selected with the mouse"),
         ]
-        del self._lines[0]
+        del self._rows[0]
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog dialog-wide") as box:
             entitle(
                 box, "Keys", "a capital letter goes somewhere · a small one acts here · esc close"
             )
-            rows = RowList(lambda index, width: self._lines[index])
-            rows.styles.height = min(len(self._lines), 30)
+            rows = RowList(self._draw)
+            rows.styles.height = min(len(self._rows), 30)
             yield rows
 
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
-        rows.show(len(self._lines))
+        rows.show(len(self._rows))
         rows.focus()
 
     def action_leave(self) -> None:
         self.dismiss()
 
-
-def _line(action: Action) -> Line:
-    keys = action.shown_key or " ".join(
-        KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-")) for key in action.keys.split(",")
-    )
-    return [
-        (f"   {fit(keys, 16)} ", "key"),
-        (f"{fit(action.label.rstrip('…'), 24)} ", "strong"),
-        (action.help, "dim"),
-    ]
+    def _draw(self, index: int, width: int) -> Line:
+        row = self._rows[index]
+        if isinstance(row, str):
+            return [(f" {row}", "title")]
+        keys = row.shown_key or " ".join(
+            KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-")) for key in row.keys.split(",")
+        )
+        key_width = 17 if width > 90 else 13
+        return [
+            (f"  {fit(keys, key_width)} ", "key"),
+            (f"{fit(row.label.rstrip('…'), 22)} ", "strong"),
+            (fit(row.help, width - key_width - 26), "dim"),
+        ]

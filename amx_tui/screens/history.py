@@ -40,7 +40,8 @@ class HistoryScreen(Room):
     def show_state(self) -> None:
         rows = self.query_one("#runs", RowList)
         rows.show(len(self._runs))
-        entitle(rows, f"{len(self._runs)} runs of {self.session.connector.label}")
+        count = len(self._runs)
+        entitle(rows, f"{count} run{'s' if count != 1 else ''} of {self.session.connector.label}")
 
     def _draw(self, index: int, width: int) -> Line:
         run = self._runs[index]

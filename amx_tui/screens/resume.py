@@ -35,6 +35,7 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
             (" were drafted and are in Review (R).", ""),
         ],
         [("Nothing that was paid for is asked again.", "")],
+        [("no: what it lacks can still be drafted from Browse.", "dim")],
     ]
 
     def answered(yes: bool | None) -> None:

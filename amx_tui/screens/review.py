@@ -161,9 +161,15 @@ class ReviewScreen(Room):
             self._current = row.target
             self._marked = 0
             card.scroll_home(animate=False)
+            self._read_evidence(row.target)
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
         text.write_lines(self._card(row))
+
+    def _read_evidence(self, target: Target) -> None:
+        table = self.session.catalog.table(target)
+        if table is not None and not self.session.evidence_at_hand(table.target):
+            self.run_worker(self.session.read_evidence(table), group="evidence", exclusive=True)
 
     def _card(self, row: ReviewRow) -> list[Line]:
         catalog = self.session.catalog

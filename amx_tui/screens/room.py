@@ -98,7 +98,7 @@ class Room(Screen[None]):
         """Draws at once, such as after a key."""
         self._is_stale = False
         self.show_state()
-        self.query_one(TopBar).refresh()
+        self.query_one(TopBar).refresh_changed()
 
     def on_screen_resume(self) -> None:
         self.show_now()

@@ -40,6 +40,12 @@ class Bar(Inked):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._places: list[tuple[int, int, str]] = []  # from, to, action
+        self._drawn: list[tuple[str, str, str]] = []
+
+    def refresh_changed(self) -> None:
+        """Draws the line again if it says something else by now."""
+        if self._drawn != self.pieces(self.size.width):
+            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         for start, end, action in self._places:
@@ -57,9 +63,10 @@ class Bar(Inked):
         if y:
             return Strip.blank(width, base)
         self._places = []
+        self._drawn = self.pieces(width)
         line: list[tuple[str, str]] = []
         x = 0
-        for words, ink, action in self.pieces(width):
+        for words, ink, action in self._drawn:
             cells = cell_len(words)
             if action:
                 self._places.append((x, x + cells, action))

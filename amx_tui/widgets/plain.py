@@ -4,6 +4,7 @@ markup nor able to move the cursor. Screens use nothing else (a test forbids Tex
 from __future__ import annotations
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -64,19 +65,38 @@ class Plain(Static):
         self, *pieces: Piece | str, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__("", markup=False, id=id, classes=classes)
+        self._shown: list[list[Piece]] = []
         self.write(*pieces)
 
     def write(self, *pieces: Piece | str) -> None:
         """Shows one line (or a text with newlines) made of these pieces."""
-        self.update(content((piece, "") if isinstance(piece, str) else piece for piece in pieces))
+        self.write_lines([[(p, "") if isinstance(p, str) else p for p in pieces]])
 
     def write_lines(self, rows: Iterable[Line]) -> None:
-        """Shows these lines."""
-        self.update(lines(*rows))
+        """Shows these lines; where they are shown already, nothing is drawn, and where they take as
+        much room as those before, the screen is not laid out again."""
+        new = [list(row) for row in rows]
+        if new != self._shown:
+            self._shown = new
+            text = lines(*new)
+            self.update(text, layout=not self._takes_the_room_of(text))
+
+    def _takes_the_room_of(self, text: Content) -> bool:
+        width, height = self.size
+        if not width or self.styles.width is not None and self.styles.width.is_auto:
+            return False
+        fixed = self.styles.height is not None and not self.styles.height.is_auto
+        return fixed or text.get_height(self.styles.get_rules(), width) == height
+
+
+_TITLES: WeakKeyDictionary[Widget, tuple[str, str]] = WeakKeyDictionary()
 
 
 def entitle(widget: Widget, title: str = "", subtitle: str = "") -> None:
-    """Words into a widget's border."""
+    """Words into a widget's border, which draws all of the widget again: only where they are new."""
+    if _TITLES.get(widget) == (title, subtitle):
+        return
+    _TITLES[widget] = (title, subtitle)
     widget.border_title = content([(title.replace("\n", " "), "")]) if title else None
     widget.border_subtitle = content([(subtitle.replace("\n", " "), "")]) if subtitle else None
 

@@ -17,6 +17,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
@@ -56,6 +57,19 @@ class Inked(ScrollView):
     def ink(self, name: str) -> Style:
         return self.get_component_rich_style(f"ink--{name}", partial=True)
 
+    def hold(self, count: int) -> None:
+        """There are `count` lines to scroll through. Nothing else on the screen depends on that, but
+        Textual's own way to say it lays the whole screen out again (at each line that a stream adds:
+        30 ms on 8.2.8), hence this one, where no dimension follows the contents."""
+        size = Size(self.room, count)
+        if size == self.virtual_size:
+            return
+        if not self.is_mounted or self.styles.auto_dimensions:
+            self.virtual_size = size
+            return
+        self.set_reactive(Widget.virtual_size, size)
+        self._scroll_update(size)
+
     def jump(self, y: float) -> None:
         """Scrolls there at once; Textual's own `scroll_to` waits for the next refresh."""
         self.scroll_target_y = self.scroll_y = self.validate_scroll_y(y)
@@ -71,6 +85,21 @@ class Inked(ScrollView):
             segments.append(Segment(words, base + self.ink(ink) if ink else base))
             used += cell_len(words)
         return Strip(segments, used).adjust_cell_length(width, base)
+
+
+class HeadLine(Inked):
+    """One line of headings above a list, drawn as wide as its rows."""
+
+    DEFAULT_CSS = """
+    HeadLine { height: 1; overflow: hidden hidden; color: $text-muted; }
+    """
+
+    def __init__(self, draw: Callable[[int], Line], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._draw = draw
+
+    def render_line(self, y: int) -> Strip:
+        return self.strip_of(self._draw(self.size.width), self.size.width, self.rich_style)
 
 
 class RowList(Inked, can_focus=True):
@@ -98,6 +127,7 @@ class RowList(Inked, can_focus=True):
         self._draw = draw
         self._count = 0
         self._empty = empty
+        self._drawn: dict[int, object] = {}  # what each line of the screen showed when it was drawn
         self.cursor = 0
 
     def show(self, count: int, *, cursor: int | None = None, empty: str | None = None) -> None:
@@ -106,10 +136,25 @@ class RowList(Inked, can_focus=True):
         self._count = count
         if empty is not None:
             self._empty = empty
-        self.virtual_size = Size(self.room, count)
+        self.hold(count)
         self.cursor = min(max(self.cursor if cursor is None else cursor, 0), max(count - 1, 0))
         self._reveal()
-        self.refresh()
+        self.refresh_changed()
+
+    def refresh_changed(self) -> None:
+        """Draws those rows again that look otherwise than they are drawn: in a list that is shown anew
+        ten times a second most do not, and drawing is what costs."""
+        width = self.size.width
+        for y in range(self.size.height):
+            if self._drawn.get(y) != self._look(y):
+                self.refresh(Region(0, y, width, 1))
+
+    def _look(self, y: int) -> object:
+        """All that the drawing of a line depends on, but the colours."""
+        index = y + self.scroll_offset.y
+        if index >= self._count:
+            return self._empty if not self._count else None
+        return index == self.cursor, self.room, tuple(self._draw(index, self.room))
 
     @property
     def count(self) -> int:
@@ -140,13 +185,14 @@ class RowList(Inked, can_focus=True):
             self.jump(self.cursor if self.cursor < top else self.cursor - height + 1)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.room, self._count)
+        self.hold(self._count)
         self._reveal()
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         width = self.room
         base = self.rich_style
+        self._drawn[y] = self._look(y)
         if index >= self._count:
             if self._count == 0 and y < len(words := self._empty.split("\n")):
                 return self.strip_of([(" " + words[y], "dim")], width, base)

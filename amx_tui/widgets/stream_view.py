@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len, chop_cells
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -101,10 +101,16 @@ class StreamView(Inked, can_focus=True):
     def append(self, text: str) -> None:
         """Adds text at the end; many calls between two frames cost one drawing."""
         self._waiting += text
-        if not self._is_due and self.is_mounted:
+        # What nobody sees is wrapped when somebody does: see `catch_up`.
+        if not self._is_due and self.is_mounted and self.screen.is_current:
             self._is_due = True
-            # Thirty times a second is as often as an eye can use it.
-            self.set_timer(1 / 30, self._flush)
+            # Twenty times a second is as often as an eye can use it.
+            self.set_timer(1 / 20, self._flush)
+
+    def catch_up(self) -> None:
+        """Shows at once what was appended, such as while the screen was not shown."""
+        if self._waiting:
+            self._flush()
 
     def on_mount(self) -> None:
         self._flush()
@@ -114,8 +120,11 @@ class StreamView(Inked, can_focus=True):
         width = self.room
         if width <= 0:
             return
+        # Up to here nothing changes: the last line may grow.
+        unchanged = max(len(self._lines) + len(self._tail) - 1, 0)
         if width != self._wrapped_at:
             self._rewrap(width)
+            unchanged = 0
         if self._waiting:
             text, self._waiting = clean(self._waiting), ""
             first, *rest = text.split("\n")
@@ -127,7 +136,8 @@ class StreamView(Inked, can_focus=True):
                 self._grow(start, width)
             if len(self._lines) > MOST_LINES:
                 self._forget(width)
-        self._settle()
+                unchanged = 0
+        self._settle(unchanged)
 
     def _grow(self, text: str, width: int) -> None:
         """Wraps the growing paragraph again from its last line on only: a paragraph of a megabyte
@@ -146,12 +156,17 @@ class StreamView(Inked, can_focus=True):
         del self._paragraphs[: len(self._paragraphs) // 2]
         self._rewrap(width)
 
-    def _settle(self) -> None:
+    def _settle(self, unchanged: int = 0) -> None:
+        """Scrolls to the end where that is followed, and draws the lines after the first `unchanged`
+        ones again; scrolling draws all of them by itself."""
         count = len(self._lines) + len(self._tail)
-        self.virtual_size = Size(self._wrapped_at, count)
+        self.hold(count)
         if self._follows:
             self.jump(count)
-        self.refresh()
+        width, height = self.size
+        first = max(unchanged - self.scroll_offset.y, 0)
+        if first < height:
+            self.refresh(Region(0, first, width, height - first))
 
     def on_resize(self) -> None:
         self._flush()

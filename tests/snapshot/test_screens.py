@@ -47,6 +47,7 @@ both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "140x40"])
 
 def picture(compare: Compare, workspace: Workspace, size: tuple[int, int], act: Act) -> None:
     async def run_before(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: bool(pilot.app.screen.query("#key-bar")))
         if workspace.connector is not None:
             await settle(pilot)
         await act(pilot)
@@ -421,8 +422,7 @@ def test_without_a_profile_draft_opens_the_form(
     snap_compare: Compare, real: Workspace, size: tuple[int, int]
 ) -> None:
     async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "d", "DraftScreen")
-        await until(pilot, lambda: on(pilot, "ProfileForm"))
+        await go(pilot, "d", "ProfileForm")
         says = pilot.app.screen.query_one("#api_key-says")
         await until(pilot, lambda: "keyring" in str(says.render()))
 
