@@ -146,7 +146,7 @@ class BrowseScreen(Room):
             f"schema{filtered}",
             f"{marked} marked" if marked else f"{total.described}/{total.total} described",
         )
-        self.query_one("#tables").refresh()
+        self.query_one("#tables", RowList).refresh_changed()
         self._show_table()
 
     def _follow_cursor(self) -> None:

@@ -23,6 +23,7 @@ from amx_tui.widgets.bars import Meter
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.seen import is_seen
 from amx_tui.widgets.stream_view import StreamView
 from amx_tui.widgets.words import clock, duration, money, now, number, time_of_day
 
@@ -77,6 +78,10 @@ class DraftingScreen(Room):
         # The countdown moves whether or not anything arrives.
         self.set_interval(0.25, self._tick)
         self._show_text()
+
+    def on_screen_resume(self) -> None:
+        for view in self.query(StreamView):
+            view.catch_up()
 
     @property
     def _board(self) -> Board | None:
@@ -207,7 +212,7 @@ class DraftingScreen(Room):
     def _tick(self) -> None:
         """The countdown and the times; the only things here that move by themselves."""
         board = self._board
-        if board is None or not self.is_current:
+        if board is None or not is_seen(self):
             return
         try:
             phase, remaining = self.query_one("#phase", Plain), self.query_one("#remaining", Meter)

@@ -15,6 +15,7 @@ from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.widgets.bars import KeyBar, TopBar, Whereabouts
 from amx_tui.widgets.plain import say
+from amx_tui.widgets.seen import is_seen
 
 
 class Desk(Protocol):
@@ -91,7 +92,7 @@ class Room(Screen[None]):
         self.heard(event)
 
     def _catch_up(self) -> None:
-        if self._is_stale and self.is_current:
+        if self._is_stale and is_seen(self):
             self.show_now()
 
     def show_now(self) -> None:

@@ -83,7 +83,7 @@ class Plain(Static):
 
     def _takes_the_room_of(self, text: Content) -> bool:
         width, height = self.size
-        if not width or self.styles.width is not None and self.styles.width.is_auto:
+        if not width or (self.styles.width is not None and self.styles.width.is_auto):
             return False
         fixed = self.styles.height is not None and not self.styles.height.is_auto
         return fixed or text.get_height(self.styles.get_rules(), width) == height

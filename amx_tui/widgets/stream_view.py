@@ -16,6 +16,7 @@ from textual.strip import Strip
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.rows import Inked
+from amx_tui.widgets.seen import is_seen
 
 # More lines than anybody scrolls back through; the whole text is in the transcript file.
 MOST_LINES = 20_000
@@ -102,7 +103,7 @@ class StreamView(Inked, can_focus=True):
         """Adds text at the end; many calls between two frames cost one drawing."""
         self._waiting += text
         # What nobody sees is wrapped when somebody does: see `catch_up`.
-        if not self._is_due and self.is_mounted and self.screen.is_current:
+        if not self._is_due and self.is_mounted and is_seen(self.screen):
             self._is_due = True
             # Twenty times a second is as often as an eye can use it.
             self.set_timer(1 / 20, self._flush)
