@@ -1,0 +1,239 @@
+"""How long a key takes to the frame that shows its effect while the demo streams, against the same keys
+on the same screens when nothing streams.
+
+The stream paints as well, so a frame that comes after a key proves nothing. A key counts as painted with
+the first whole frame in which the cursor's bar lies on a row of another name: only keys move it. Half of
+the presses go up and down the batches of Drafting, beside the reasoning that runs through, and half the
+suggestions of Review, which come in meanwhile. The next key follows a random pause, so that keys meet
+the stream at any moment. A run that ends before the keys do is followed by another one.
+
+The bars are milliseconds, not ratios: the 99th percentile and the worst of the presses while it streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from _terminal import CHECKOUT, Terminal, amx_tui_command, empty_home, judge, percentile
+
+sys.path.insert(0, str(CHECKOUT))
+from amx_tui.theme import AMX_THEME
+
+P99_LIMIT = 50.0
+WORST_LIMIT = 150.0
+# Times the pace of a real model. Above this the demo's whole database is drafted before the keys are
+# pressed, and most of the time would be spent in starting new runs.
+SPEED = 10
+MOST_ROWS = 40  # that the cursor goes down before it comes up again: more than the screen has
+PATIENCE = 5.0  # seconds
+
+_FRAME_END = b"\x1b[?2026l"
+_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+_TOP_LINE = re.compile(rb"\x1b\[1;\d+H((?:(?!\x1b\[\d+;\d+H).)*)", re.DOTALL)
+# `BSEG.BUKRS` in Review, `BSEG 1–10` in Drafting: capitals, as all of the demo's names.
+_NAME = re.compile(r"[A-Z][A-Z0-9_.]+(?: \d+(?:–\d+)?)?")
+_DRAFTED = re.compile(r"drafting (\d+)/(\d+)")
+
+
+def _cursor_colour() -> bytes:
+    colour = AMX_THEME.to_color_system().generate()["primary-muted"].lstrip("#")
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (0, 2, 4))
+    return f"48;2;{red};{green};{blue}".encode()
+
+
+_UNDER_CURSOR = re.compile(rb"\x1b\[[0-9;]*" + _cursor_colour() + rb"m([^\x1b]*)")
+
+
+@dataclass
+class Demo:
+    """The demo in a terminal, and what its last frames showed. Frames are whole: what a terminal puts
+    on the screen at once."""
+
+    terminal: Terminal
+    under_cursor: str = ""
+    is_streaming: bool = False
+    drafted: int = 0
+    frames: int = 0
+    size: int = 0  # bytes
+    _unfinished: bytes = field(default=b"", repr=False)
+
+    def watch(self, seconds: float) -> Iterator[float]:
+        """Looks at what is painted for so long; gives the moment of each frame."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            piece = self.terminal.next_piece(left)
+            if piece is None:
+                return
+            self.size += len(piece.data)
+            *whole, self._unfinished = (self._unfinished + piece.data).split(_FRAME_END)
+            for frame in whole:
+                self._look_at(frame)
+                yield piece.at
+
+    def _look_at(self, frame: bytes) -> None:
+        self.frames += 1
+        bar = b"".join(_UNDER_CURSOR.findall(frame)).decode(errors="replace")
+        if found := _NAME.search(bar):
+            self.under_cursor = found[0]
+        for line in _TOP_LINE.findall(frame):
+            words = _ESCAPES.sub(b"", line).decode(errors="replace")
+            if "amx-tui" not in words:  # a frame ends with the terminal's own cursor going there
+                continue
+            said = _DRAFTED.search(words)
+            self.is_streaming = said is not None
+            if said is not None:
+                self.drafted = int(said[1])
+
+    def wait(self, seconds: float) -> None:
+        for _ in self.watch(seconds):
+            pass
+
+    def wait_for(self, words: str) -> None:
+        """Until these words are painted, from now on."""
+        seen = len(self.terminal.pieces)
+        end = time.perf_counter() + 6 * PATIENCE
+        while time.perf_counter() < end:
+            self.wait(0.05)
+            output = b"".join(piece.data for piece in self.terminal.pieces[seen:])
+            if words in _ESCAPES.sub(b"", output).decode(errors="replace"):
+                return
+        sys.exit(f"'{words}' was never painted:\n{self.terminal.text()[-2000:]}")
+
+    def start_run(self) -> None:
+        """From anywhere: all that lacks a description, drafted."""
+        self.terminal.press(b"B")
+        self.wait(0.3)
+        self.terminal.press(b"m")
+        self.wait(0.2)
+        self.terminal.press(b"d")
+        self.wait_for("word for word")
+        self.terminal.press(b"\r")
+        end = time.perf_counter() + PATIENCE
+        while not self.is_streaming and time.perf_counter() < end:
+            self.wait(0.05)
+
+    def time_key(self, key: bytes) -> float:
+        """Seconds from a key that moves the cursor to the end of the frame that shows it moved."""
+        before = self.under_cursor
+        pressed = self.terminal.press(key)
+        for painted in self.watch(PATIENCE):
+            if self.under_cursor != before:
+                return painted - pressed
+        sys.exit(f"{key!r} moved nothing in {PATIENCE} seconds; the cursor is on {before!r}")
+
+
+@dataclass
+class Presses:
+    """What one scene gave: seconds of each key."""
+
+    seconds: list[float] = field(default_factory=list)
+    restarts: int = 0
+
+
+def press_keys(
+    demo: Demo, room: bytes, count: int, rows: int, rng: random.Random, *, streams: bool
+) -> Presses:
+    """`count` keys in the list of a room: down `rows` rows and up again, over and over."""
+    presses = Presses()
+    _enter(demo, room)
+    for number in range(count):
+        if streams and not demo.is_streaming:
+            demo.start_run()
+            _enter(demo, room)
+            presses.restarts += 1
+            # The cursor was left anywhere; it begins again at the top.
+            demo.terminal.press(b"g")
+            demo.wait(0.5)
+        key = b"j" if number // rows % 2 == 0 else b"k"
+        presses.seconds.append(demo.time_key(key))
+        demo.wait(rng.uniform(0.015, 0.045))
+    return presses
+
+
+def _enter(demo: Demo, room: bytes) -> None:
+    demo.terminal.press(room)
+    demo.wait(0.5)
+    demo.terminal.press(b"g")
+    demo.wait(0.2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="100 keys, at most 15 seconds")
+    parser.add_argument("--speed", type=float, default=SPEED, help="times a real model's pace")
+    options = parser.parse_args()
+    count = 50 if options.quick else 250
+    rng = random.Random(7)
+    command = [*amx_tui_command(), "demo", "--speed", f"{options.speed:g}"]
+    print(f"key to paint, 140x40: {' '.join(command)}")
+    with empty_home() as environ, Terminal(command, environ) as terminal:
+        streaming, idle = _measure(Demo(terminal), count, rng)
+    _print_distribution("streaming", streaming)
+    _print_distribution("idle", idle)
+    both = [*streaming["Drafting"].seconds, *streaming["Review"].seconds]
+    still = [*idle["Drafting"].seconds, *idle["Review"].seconds]
+    ratio = percentile(both, 0.99) / percentile(still, 0.99)
+    print(f"  99th percentile, streaming against idle: {ratio:.2f}")
+    met = [
+        judge("key_p99_ms", percentile(both, 0.99) * 1000, P99_LIMIT),
+        judge("key_worst_ms", max(both) * 1000, WORST_LIMIT),
+    ]
+    return 0 if all(met) else 1
+
+
+def _measure(
+    demo: Demo, count: int, rng: random.Random
+) -> tuple[dict[str, Presses], dict[str, Presses]]:
+    demo.wait_for("described ─")
+    demo.wait(0.5)
+    demo.start_run()
+    frames, size, began = demo.frames, demo.size, time.perf_counter()
+    streaming = {"Drafting": press_keys(demo, b"D", count, 20, rng, streams=True)}
+    while demo.drafted < 3:
+        demo.wait(0.1)
+    first = demo.drafted
+    rows = min(MOST_ROWS, first - 1)
+    streaming["Review"] = press_keys(demo, b"R", count, rows, rng, streams=True)
+    took = time.perf_counter() - began
+    print(
+        f"  {(demo.frames - frames) / took:.0f} frames and {(demo.size - size) / took / 1000:.0f} kB"
+        f" a second for {took:.0f} s; {demo.drafted - first} suggestions came during Review;"
+        f" {sum(presses.restarts for presses in streaming.values())} further runs"
+    )
+    demo.terminal.press(b"D")
+    demo.wait(0.3)
+    demo.terminal.press(b"xy")
+    end = time.perf_counter() + PATIENCE
+    while demo.is_streaming and time.perf_counter() < end:
+        demo.wait(0.1)
+    some = min(count // 2, 50)
+    idle = {
+        "Drafting": press_keys(demo, b"D", some, 20, rng, streams=False),
+        "Review": press_keys(demo, b"R", some, rows, rng, streams=False),
+    }
+    return streaming, idle
+
+
+def _print_distribution(what: str, scenes: Mapping[str, Presses]) -> None:
+    print(f"  {what}, ms              p50    p90    p99  worst  keys")
+    everything: list[float] = []
+    for room, presses in scenes.items():
+        everything += presses.seconds
+        print(f"    {room:<22}{_row(presses.seconds)}")
+    print(f"    {'both':<22}{_row(everything)}")
+
+
+def _row(seconds: Sequence[float]) -> str:
+    shares = (0.5, 0.9, 0.99, 1.0)
+    ranks = "".join(f"{percentile(seconds, share) * 1000:7.1f}" for share in shares)
+    return f"{ranks}{len(seconds):6}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
