@@ -34,7 +34,7 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
             (f"{run.drafted} of {run.targets}", "strong"),
             (" were drafted and are in Review (R).", ""),
         ],
-        [("Nothing that was paid for is asked again.", "")],
+        [("What arrived is not asked again.", "")],
         [("no: what it lacks can still be drafted from Browse.", "dim")],
     ]
 

@@ -94,9 +94,11 @@ class TopBar(Bar):
                 right.append((f" {action.label} ", "here", ""))
             elif id in ROOMS or width >= 100:
                 right.append((_room_words(action, is_short), "", action.id))
-        room = width - sum(cell_len(words) for words, _, _ in right)
         left = [(" amx-tui", "title", "app.help")]
         used = cell_len(left[0][0])
+        if facts.notice and width < used + cell_len(facts.notice) + 24:
+            right, left, used = [], [], -2  # the notice before everything else
+        room = width - sum(cell_len(words) for words, _, _ in right)
         for choices, ink in (
             ((facts.notice,), "demo"),
             ((facts.run,), "accent"),
@@ -107,7 +109,7 @@ class TopBar(Bar):
             # must never be.
             words = next((w for w in choices if w and used + cell_len(w) + 4 <= room), "")
             if words:
-                left += [(" │ ", "dim", ""), (words, ink, "")]
+                left += [(" │ " if left else " ", "dim", ""), (words, ink, "")]
                 used += cell_len(words) + 3
         return [*left, (" " * max(room - used, 0), "", ""), *right]
 
