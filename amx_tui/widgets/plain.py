@@ -85,8 +85,14 @@ class Plain(Static):
         width, height = self.size
         if not width or (self.styles.width is not None and self.styles.width.is_auto):
             return False
-        fixed = self.styles.height is not None and not self.styles.height.is_auto
-        return fixed or text.get_height(self.styles.get_rules(), width) == height
+        if self.styles.height is not None and not self.styles.height.is_auto:
+            return True
+        needed = text.get_height(self.styles.get_rules(), width)
+        least = self.styles.min_height
+        if least is not None and isinstance(self.parent, Widget):
+            # Such as a card that fills what is there, however little it says.
+            needed = max(needed, int(least.resolve(self.parent.size, self.app.size)))
+        return needed == height
 
 
 _TITLES: WeakKeyDictionary[Widget, tuple[str, str]] = WeakKeyDictionary()
@@ -94,11 +100,12 @@ _TITLES: WeakKeyDictionary[Widget, tuple[str, str]] = WeakKeyDictionary()
 
 def entitle(widget: Widget, title: str = "", subtitle: str = "") -> None:
     """Words into a widget's border, which draws all of the widget again: only where they are new."""
-    if _TITLES.get(widget) == (title, subtitle):
-        return
+    before = _TITLES.get(widget, ("", ""))
     _TITLES[widget] = (title, subtitle)
-    widget.border_title = content([(title.replace("\n", " "), "")]) if title else None
-    widget.border_subtitle = content([(subtitle.replace("\n", " "), "")]) if subtitle else None
+    if before[0] != title:
+        widget.border_title = content([(title.replace("\n", " "), "")]) if title else None
+    if before[1] != subtitle:
+        widget.border_subtitle = content([(subtitle.replace("\n", " "), "")]) if subtitle else None
 
 
 def say(widget: Widget, words: str, *, title: str = "", severity: str = "information") -> None:
