@@ -142,21 +142,23 @@ def press_keys(
     """`count` keys in the list of a room: down `rows` rows and up again, over and over."""
     presses = Presses()
     _enter(demo, room)
-    for number in range(count):
+    place, step = 0, 1
+    for _ in range(count):
         if streams and not demo.is_streaming:
             demo.start_run()
             _enter(demo, room)
             presses.restarts += 1
-            # The cursor was left anywhere; it begins again at the top.
-            demo.terminal.press(b"g")
-            demo.wait(0.5)
-        key = b"j" if number // rows % 2 == 0 else b"k"
-        presses.seconds.append(demo.time_key(key))
+            place = 0
+        if place in (0, rows):
+            step = 1 if place == 0 else -1
+        presses.seconds.append(demo.time_key(b"j" if step > 0 else b"k"))
+        place += step
         demo.wait(rng.uniform(0.015, 0.045))
     return presses
 
 
 def _enter(demo: Demo, room: bytes) -> None:
+    """Goes to a room, and to the top of its list."""
     demo.terminal.press(room)
     demo.wait(0.5)
     demo.terminal.press(b"g")
