@@ -63,6 +63,13 @@ def on(pilot: Pilot[None], name: str) -> bool:
 async def go(pilot: Pilot[None], key: str, name: str) -> None:
     await pilot.press(key)
     await until(pilot, lambda: on(pilot, name))
+    if name == "ReviewScreen" and session_of(pilot).rows:
+        # The card shows samples as soon as they are read.
+        session = session_of(pilot)
+        table = next(
+            t for t in session.catalog.tables if t.target in {r.of_table for r in session.rows}
+        )
+        await until(pilot, lambda: bool(session.evidence_at_hand(table.target)))
 
 
 # Browse and Draft. -------------------------------------------------------------------------------
