@@ -51,6 +51,7 @@ class AmxApp(App[None]):
         self._session: Session | None = None
         self._rooms: dict[str, Room] = {}
         self._model_words = ""
+        self._was_running = False
         if workspace.connector is not None:
             self._open_session()
         self.register_theme(AMX_THEME)
@@ -166,9 +167,16 @@ class AmxApp(App[None]):
         # What was imported stays; the collector, which the command line held back, need not look at
         # it again in mid-stream.
         gc.freeze()
+        # A full collection holds up a key by tens of milliseconds, and a stream starts one each second
+        # with Python's own numbers; what a stream leaves is gone after the two quick ones.
+        gc.set_threshold(2_000, 20, 20)
         gc.enable()
 
     def _hear(self, event: SessionEvent) -> None:
+        if self.session.is_running != self._was_running:
+            self._was_running = self.session.is_running
+            if self._was_running:
+                gc.freeze()  # what the run imported
         if isinstance(event, CatalogRead) and event.is_whole:
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
 
