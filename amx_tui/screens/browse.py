@@ -72,7 +72,7 @@ class BrowseScreen(Room):
         self._read()
 
     def _read(self) -> None:
-        self.run_worker(self.session.read_catalog(), exclusive=True, group="catalog")
+        self.do(self.session.read_catalog(), only="catalog")
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class BrowseScreen(Room):
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
         if self._table is not None and self._table.target == target and table is not None:
-            self.run_worker(self.session.read_evidence(table), group="evidence", exclusive=True)
+            self.do(self.session.read_evidence(table), only="evidence")
 
     def _show_table(self) -> None:
         if self._table is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from textual.app import App
@@ -18,15 +19,20 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
     """Asks once; "no" is remembered, and what was drafted stays in Review."""
     try:
         run = await session.find_interrupted()
+        if run is None:
+            return
+        missing = await session.missing_of(run.id)
+        if not missing:
+            await asyncio.to_thread(session.workspace.store.dismiss, run.id)
+            return
     except Problem as problem:
         say(app.screen, tell(problem), title=problem.what, severity="warning")
         return
-    if run is None:
-        return
-    missing = await session.missing_of(run.id)
-    if not missing:
-        await asyncio.to_thread(session.workspace.store.dismiss, run.id)
-        return
+
+    async def dismiss(number: int) -> None:
+        with contextlib.suppress(Problem):  # it is only asked once more then
+            await asyncio.to_thread(session.workspace.store.dismiss, number)
+
     rows: list[Line] = [
         [(f"Run {run.id}", "strong"), (f" · {run.scope} · {run.profile} · {run.model}", "dim")],
         [],
@@ -44,7 +50,7 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
 
             app.push_screen(DraftScreen(frozenset(missing), run=run.id))
         else:
-            app.run_worker(asyncio.to_thread(session.workspace.store.dismiss, run.id))
+            app.run_worker(dismiss(run.id))
 
     title = f"A run was interrupted. Go on with the other {len(missing)}?"
     app.push_screen(Question(title, rows), answered)

@@ -169,7 +169,7 @@ class ReviewScreen(Room):
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
         if table is not None and not self.session.evidence_at_hand(table.target):
-            self.run_worker(self.session.read_evidence(table), group="evidence", exclusive=True)
+            self.do(self.session.read_evidence(table), only="evidence")
 
     def _card(self, row: ReviewRow) -> list[Line]:
         catalog = self.session.catalog

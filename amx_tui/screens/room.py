@@ -104,8 +104,9 @@ class Room(Screen[None]):
     def on_screen_resume(self) -> None:
         self.show_now()
 
-    def do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work that a key started: what goes wrong is said, never raised."""
+    def do(self, work: Coroutine[Any, Any, None], *, only: str = "") -> None:
+        """Work that a key started: what goes wrong is said, never raised. Work with the same `only`
+        takes the place of what is still under way."""
 
         async def told() -> None:
             try:
@@ -113,7 +114,7 @@ class Room(Screen[None]):
             except Problem as problem:
                 say(self, tell(problem), title=problem.what, severity="error")
 
-        self.run_worker(told(), exit_on_error=True)
+        self.run_worker(told(), group=only or "default", exclusive=bool(only))
 
 
 def tell(problem: Problem) -> str:

@@ -61,7 +61,7 @@ class WriteScreen(Room):
 
     def _read(self) -> None:
         if not self._is_busy:
-            self.run_worker(self._read_pending(), exclusive=True, group="pending")
+            self.do(self._read_pending(), only="pending")
 
     async def _read_pending(self) -> None:
         from amx_tui.commands.writing import pending
@@ -211,31 +211,38 @@ class WriteScreen(Room):
         await self._read_pending()
 
     def action_undo(self) -> None:
-        from amx_tui.commands.writing import undo_write
+        self.do(self._ask_undo())
 
+    async def _ask_undo(self) -> None:
         session = self.session
-        changes = session.workspace.store.undoable(session.connector.identity)
+        changes = await asyncio.to_thread(
+            session.workspace.store.undoable, session.connector.identity
+        )
         if not changes:
             say(self, "Nothing was written that could be taken back.")
             return
+
+        def undo(yes: bool | None) -> None:
+            if yes:
+                self.do(self._undo_all())
+
+        rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
+        count = f"{len(changes)} target{'s' if len(changes) != 1 else ''}"
+        self.app.push_screen(Question(f"Put the old text of {count} back?", rows), undo)
+
+    async def _undo_all(self) -> None:
+        from amx_tui.commands.writing import undo_write
+
+        session = self.session
 
         def work() -> list[Written]:
             return list(
                 undo_write(session.workspace.store, session.connector, who=getpass.getuser())
             )
 
-        async def undo_all() -> None:
-            results = await asyncio.to_thread(work)
-            self._results = {}
-            await self._after_write(results)
-
-        def undo(yes: bool | None) -> None:
-            if yes:
-                self.do(undo_all())
-
-        rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
-        title = f"Put the old text of {len(changes)} targets back?"
-        self.app.push_screen(Question(title, rows), undo)
+        results = await asyncio.to_thread(work)
+        self._results = {}
+        await self._after_write(results)
 
     def action_refresh(self) -> None:
         self.do(self.session.read_catalog())
