@@ -105,8 +105,14 @@ def settle_cut_off(store: Store, connector: Connector, catalog: Catalog) -> tupl
             if stands
             else Written(entry.change, Outcome.FAILED, "amx-tui was cut off before it was written")
         )
+        # It may not have died but be writing at this very moment; then its own word counts.
         store.record_written(
-            connector.identity, [written], who=entry.who, at=entry.at, group=entry.group
+            connector.identity,
+            [written],
+            who=entry.who,
+            at=entry.at,
+            group=entry.group,
+            only_open=True,
         )
         settled.append(written)
     return tuple(settled)

@@ -509,9 +509,11 @@ class Store:
         who: str,
         at: float,
         group: int | None = None,
+        only_open: bool = False,
     ) -> int:
         """Journals what became of changes. Results of one `group` are undone together; without one,
-        these make a new group. The group's number."""
+        these make a new group. `only_open` leaves alone what the writer itself has journaled by now.
+        The group's number."""
         with self._file.writing() as connection:
             known = _database_id(connection, database)
             if group is None:
@@ -520,10 +522,20 @@ class Store:
             ids = _target_ids(connection, known, [result.change.target for result in results])
             for result in results:
                 target = ids[result.change.target]
-                connection.execute(
-                    "UPDATE writes SET outcome = ?, detail = ?, at = ? WHERE grp = ? AND target = ?",
-                    (result.outcome.value, one_line(result.detail, 500), at, group, target),
+                journaled = connection.execute(
+                    "UPDATE writes SET outcome = ?, detail = ?, at = ? WHERE grp = ? AND target = ?"
+                    " AND (outcome IS NULL OR NOT ?)",
+                    (
+                        result.outcome.value,
+                        one_line(result.detail, 500),
+                        at,
+                        group,
+                        target,
+                        only_open,
+                    ),
                 )
+                if not journaled.rowcount:
+                    continue
                 # Where somebody changed our text meanwhile there is nothing of ours to undo either;
                 # what merely failed can be tried again.
                 if result.outcome in (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE):

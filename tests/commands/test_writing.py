@@ -9,9 +9,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from amx_tui.catalog.model import CatalogProblem, Change, Connector, Outcome, Target, Written
+from amx_tui.catalog.model import (
+    Catalog,
+    CatalogProblem,
+    Change,
+    Connector,
+    Outcome,
+    Target,
+    Written,
+)
 from amx_tui.catalog.opening import open_database
-from amx_tui.commands.writing import apply_changes, pending, undo_write
+from amx_tui.commands.writing import apply_changes, pending, settle_cut_off, undo_write
 from amx_tui.review.model import NewDecision, State, Verdict
 from amx_tui.review.store import Store
 from tests.review.made import accept, column, draft_all
@@ -175,6 +183,27 @@ def test_a_write_that_was_cut_off_is_found_out_about(
     assert row.written == is_done
     assert len(list(undo_write(store, connector, "ann"))) == is_done
     assert connector.load().comment(BUKRS) is None
+
+
+def test_looking_at_what_is_to_be_written_while_it_is_written_takes_nothing_for_cut_off(
+    store: Store, connector: Connector
+) -> None:
+    """Whoever looks has the schema as it was before, and is overtaken by the writer."""
+    draft_all(store, BUKRS, database=connector.identity)
+    decide(store, connector, BUKRS, "Company code")
+    changes = waiting(store, connector)
+    before = connector.load()
+    group = store.begin_write(connector.identity, changes, who="ann")
+
+    class Overtaken(Catalog):
+        def comment(self, target: Target) -> str | None:
+            written = list(connector.write(changes))
+            store.record_written(connector.identity, written, who="ann", at=1.0, group=group)
+            return before.comment(target)
+
+    settle_cut_off(store, connector, Overtaken(before.tables))
+    assert waiting(store, connector) == []
+    assert [entry.outcome for entry in store.journal(connector.identity)] == [Outcome.WRITTEN]
 
 
 class Breaking:
