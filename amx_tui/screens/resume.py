@@ -11,8 +11,7 @@ from textual.app import App
 from amx_tui.base.problem import Problem
 from amx_tui.commands.session import Session
 from amx_tui.screens.question import Question
-from amx_tui.screens.room import tell
-from amx_tui.widgets.plain import Line, say
+from amx_tui.widgets.plain import Line
 
 
 async def offer_to_go_on(app: App[Any], session: Session) -> None:
@@ -25,9 +24,8 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
         if not missing:
             await asyncio.to_thread(session.workspace.store.dismiss, run.id)
             return
-    except Problem as problem:
-        say(app.screen, tell(problem), title=problem.what, severity="warning")
-        return
+    except Problem:
+        return  # a store that cannot be read was told when the suggestions were read
 
     async def dismiss(number: int) -> None:
         with contextlib.suppress(Problem):  # it is only asked once more then
