@@ -1,0 +1,132 @@
+"""What was on the screen is there after SIGKILL at any instant, and only the rest is asked again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.provider import Reply, ScriptedProvider, asked_targets, draft, draft_lines, stream
+from tests.terminal.conftest import UNDESCRIBED, start_all
+from tests.terminal.terminal import Terminal, box, joined
+
+
+def test_killed_in_mid_run_it_goes_on_with_the_rest_alone(
+    terminal: Terminal,
+    program: list[str],
+    legacy: Path,
+    profile: Path,
+    provider: ScriptedProvider,
+) -> None:
+    def hold_after_the_first_line(body: Mapping[str, Any]) -> Reply:
+        """The first target of each batch arrives, the rest is under way for ever."""
+        first, *_ = draft_lines(body).splitlines(keepends=True)
+        return stream(reasoning="Hm. ", content=first, hold="end")
+
+    provider.answer = hold_after_the_first_line
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    start_all(terminal)
+    # Three requests side by side, one target of each has arrived.
+    terminal.wait_for(f"3/{UNDESCRIBED} drafted")
+    provider.wait_for_calls(3)
+    terminal.press("R")
+    terminal.wait_for("3 suggestions", "BKPF")
+    shown = rows_of(terminal.screen())
+    assert len(shown) == 3
+    terminal.kill9()
+    before = len(provider.calls)
+    first = Counter(target for one in provider.calls for target in asked(one.body))
+    assert max(first.values()) == 1
+
+    provider.answer = draft
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    rest = UNDESCRIBED - 3
+    terminal.wait_for(f"A run was interrupted. Go on with the other {rest}?",
+                      f"3 of {UNDESCRIBED} were drafted")  # fmt: skip
+    terminal.press("y")
+    terminal.wait_for("the rest of run 1", "word for word")
+    terminal.press("enter")
+    terminal.wait_for("R reviews them", f"{rest}/{rest} drafted")
+    again = Counter(target for one in provider.calls[before:] for target in asked(one.body))
+    assert max(again.values()) == 1 and sum(again.values()) == rest
+    # Only what was in flight is asked twice; what arrived never.
+    assert {name for _, name in again}.isdisjoint(shown)
+    terminal.press("R")
+    screen = terminal.wait_for(f"{UNDESCRIBED} suggestions")
+    assert shown.keys() <= rows_of(screen).keys()
+
+    # The run is whole now: nobody asks again.
+    terminal.kill9()
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    terminal.wait_for(re.compile(r"main +1/9"))
+    terminal.press("R")
+    screen = terminal.wait_for(f"{UNDESCRIBED} suggestions · {UNDESCRIBED} to do")
+    assert "interrupted" not in screen
+
+
+def test_killed_in_mid_review_every_decision_is_there(
+    terminal: Terminal,
+    program: list[str],
+    legacy: Path,
+    profile: Path,
+    provider: ScriptedProvider,
+) -> None:
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    start_all(terminal)
+    terminal.wait_for("R reviews them")
+    terminal.press("R")
+    terminal.wait_for(f"{UNDESCRIBED} suggestions", lambda screen: box(screen, "BKPF "))
+    decided = Counter[str]()
+    for key, word in (
+        ("1", "accepted"),
+        ("r", "rejected"),
+        ("2", "accepted"),
+    ):
+        terminal.press(key)
+        decided[word] += 1
+        terminal.wait_for(f"{decided[word]} {word}")
+        # Killed the moment it was seen.
+        terminal.kill9()
+        terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+        terminal.wait_for(re.compile(r"main +1/9"))
+        terminal.press("R")
+        terminal.wait_for(*(f"{count} {word}" for word, count in decided.items()))
+        go_to_the_next_undecided(terminal, sum(decided.values()))
+    terminal.press("u")
+    terminal.wait_for("1 accepted")
+    terminal.kill9()
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    terminal.wait_for(re.compile(r"main +1/9"))
+    terminal.press("R")
+    terminal.wait_for("1 accepted", "1 rejected", f"{UNDESCRIBED - 2} to do")
+
+
+def go_to_the_next_undecided(terminal: Terminal, row: int) -> None:
+    """The list begins at its top after a start."""
+    names = list(rows_of(terminal.screen()))
+    terminal.press("home", *["down"] * row)
+    terminal.wait_for(lambda screen: names[row] in joined("\n".join(titles(screen))))
+
+
+def titles(screen: str) -> list[str]:
+    return [row for row in screen.split("\n") if row.startswith("╭")]
+
+
+def rows_of(screen: str) -> dict[str, str]:
+    """The suggestions in the list, by target."""
+    found = {}
+    for row in box(screen, next(t for t in re.findall(r"╭─ (\d+ suggestions)", screen))):
+        match = re.match(r". ([A-Z][\w.\[\]/]*) +(.*)", row)
+        if match:
+            found[match[1]] = match[2]
+    return found
+
+
+def asked(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The targets of a request, each with its table."""
+    found = re.search(r'"table": ?"(\w+)"', str(body["messages"][-1]["content"]))
+    table = found[1] if found else ""
+    return [(table, f"{table}.{name}" if kind == "column" else table)
+            for kind, name in asked_targets(body)]  # fmt: skip
