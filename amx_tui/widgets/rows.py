@@ -144,17 +144,17 @@ class RowList(Inked, can_focus=True):
     def refresh_changed(self) -> None:
         """Draws those rows again that look otherwise than they are drawn: in a list that is shown anew
         ten times a second most do not, and drawing is what costs."""
-        width = self.size.width
+        width, room = self.size.width, self.room
         for y in range(self.size.height):
-            if self._drawn.get(y) != self._look(y):
+            if self._drawn.get(y) != self._look(y, room):
                 self.refresh(Region(0, y, width, 1))
 
-    def _look(self, y: int) -> object:
+    def _look(self, y: int, room: int) -> object:
         """All that the drawing of a line depends on, but the colours."""
         index = y + self.scroll_offset.y
         if index >= self._count:
             return self._empty if not self._count else None
-        return index == self.cursor, self.room, tuple(self._draw(index, self.room))
+        return index == self.cursor, room, tuple(self._draw(index, room))
 
     @property
     def count(self) -> int:
@@ -192,7 +192,7 @@ class RowList(Inked, can_focus=True):
         index = y + self.scroll_offset.y
         width = self.room
         base = self.rich_style
-        self._drawn[y] = self._look(y)
+        self._drawn[y] = self._look(y, width)
         if index >= self._count:
             if self._count == 0 and y < len(words := self._empty.split("\n")):
                 return self.strip_of([(" " + words[y], "dim")], width, base)
