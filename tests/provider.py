@@ -318,6 +318,7 @@ class ScriptedProvider:
         *,
         port: int = 0,
         models: Sequence[str] = ("kimi-k2.6", "kimi-k3"),
+        balance: float | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answer: Callable[[Mapping[str, Any]], Reply] = draft
@@ -325,6 +326,8 @@ class ScriptedProvider:
         self.open_connections = 0
         self.unfinished = 0  # answers whose client went away before their end
         self.models = models
+        self.balance = balance  # None: this server does not tell it
+        self.pages: dict[str, Reply] = {}  # by the end of a path, before everything else
         self._port = port
         self._tls = tls
         self._replies: deque[Reply] = deque()
@@ -440,6 +443,11 @@ class ScriptedProvider:
                 self.open_connections -= 1
 
     def _choose(self, request: Request) -> Reply:
+        for path, page in self.pages.items():
+            if request.path.endswith(path):
+                return page
+        if request.path.endswith("/users/me/balance") and self.balance is not None:
+            return status(200, {"code": 0, "data": {"available_balance": self.balance}})
         if request.path.endswith("/models"):
             rows = [{"id": id, "object": "model", "context_length": 262_144} for id in self.models]
             return status(200, {"object": "list", "data": rows})

@@ -125,3 +125,7 @@ class Folders:
     @property
     def transcripts(self) -> Path:
         return self.cache / "transcripts"
+
+    @property
+    def prices_file(self) -> Path:
+        return self.cache / "prices.json"

@@ -34,6 +34,9 @@ class Provider:
     # How effort is said on reasoning routes, unless the model says otherwise.
     effort_as: EffortAs = "reasoning"
     budget_as: BudgetAs = "max_tokens"
+    models_path: str = "/models"  # below the base
+    balance_path: str = ""  # below the base; empty where a key cannot ask for it
+    currencies: tuple[str, ...] = ()  # of the balance: one for each base, or one for all
 
     @property
     def key_page(self) -> str:
@@ -43,12 +46,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """USD per million tokens, and where the figures come from. `cached` None: as `input`."""
+    """USD per million tokens, and where the figures come from. `cached` None: as `input`.
+    `fetched_at` is seconds since 1970, None for figures that were not fetched."""
 
     input: float
     output: float
     cached: float | None = None
     source: str = ""
+    fetched_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,28 @@ class Model:
     successor: str | None = None
     openrouter_id: str | None = None  # the same model there
     is_inferred: bool = False  # not in the table: guessed from its name
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model as a provider lists it for a key. What it does not say is None; tokens, and USD per
+    million of them. `parameters` are the names that a request may have."""
+
+    id: str
+    context: int | None = None
+    max_output: int | None = None
+    reasons: bool | None = None
+    parameters: frozenset[str] | None = None
+    rates: Rates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account has left, negative where it owes. `currency` is a sign such as `¥`, empty where
+    it is not known."""
+
+    available: float
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +219,11 @@ class ReasoningText:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
+    """`logprobs` covers `text` from its first character to its last, one entry a token: how many
+    characters it has, and the natural logarithm of its probability. Empty where none were told."""
+
     text: str
+    logprobs: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

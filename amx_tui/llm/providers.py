@@ -25,6 +25,9 @@ _ROWS = (
         ),
         key_prefix="sk-",
         pick_when="a direct relationship with Moonshot",
+        # platform.kimi.ai/docs/api/balance: yuan on .cn, dollars on .ai.
+        balance_path="/users/me/balance",
+        currencies=("¥", "$"),
     ),
     Provider(
         id="openrouter",
@@ -34,6 +37,9 @@ _ROWS = (
         key_pages=("https://openrouter.ai/settings/keys",),
         key_prefix="sk-or-",
         pick_when="one key for many providers; still serves models that Moonshot has retired",
+        # openrouter.ai/docs, "Get credits"; some kinds of key may not ask.
+        balance_path="/credits",
+        currencies=("$",),
     ),
     # developers.openai.com/api/docs: `max_tokens` is deprecated, and refused by reasoning models.
     Provider(
@@ -108,9 +114,25 @@ def other_bases(row: Provider, base: str) -> tuple[str, ...]:
     return tuple(other for other in row.bases if host_of(other) != host_of(base))
 
 
+def is_own_base(row: Provider, base: str) -> bool:
+    """Whether `base` is on one of the provider's own hosts, and not a proxy's or a server of one's own."""
+    return host_of(base) in map(host_of, row.bases)
+
+
 def key_page_for(row: Provider, base: str) -> str:
     """Where a key that works at `base` is made; the first page where `base` is no base of the row."""
     for own, page in zip(row.bases, row.key_pages, strict=False):
         if host_of(own) == host_of(base):
             return page
     return row.key_page
+
+
+def currency_at(row: Provider, base: str) -> str:
+    """The sign of the currency in which the account at `base` is held; empty where that is not known,
+    such as behind a proxy."""
+    if len(row.currencies) == 1:
+        return row.currencies[0]
+    for own, currency in zip(row.bases, row.currencies, strict=False):
+        if host_of(own) == host_of(base):
+            return currency
+    return ""
