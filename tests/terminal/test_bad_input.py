@@ -38,7 +38,7 @@ CANNOT_START: list[tuple[Callable[[Path], str], tuple[str, ...]]] = [
     (make_a_folder, ("is a folder", "legacy.db")),
     (make_a_text, ("notes.db is not a database", "Check the file name")),
     (make_a_torn_file, ("torn.db",)),
-    (lambda _: "mssql://sa:secret@host/sales", ("does not open mssql://", "postgresql://")),
+    (lambda _: "nonsense://sa:secret@host/sales", ("nonsense://", "postgresql://")),
     (lambda _: "postgresql://me:secret@127.0.0.1:1/sales", ("127.0.0.1",)),
 ]
 

@@ -158,18 +158,24 @@ def test_a_resize_in_mid_run_keeps_the_run(
 def test_no_color_draws_no_colour(
     terminal: Terminal, program: list[str], legacy: Path, profile: Path
 ) -> None:
-    terminal.start([*program, "legacy.db"], cwd=legacy.parent, env={"NO_COLOR": "1"})
-    terminal.wait_for("T001", "BKPF")
-    terminal.press("enter", "D", "R", "W", "P", "B")
-    terminal.wait_for("schema")
-    colours = re.findall(r"\x1b\[([0-9;]*)m", terminal.screen(colours=True))
-    used = {
-        code for one in colours for code in re.findall(r"(?:3|4)8;(?:2;\d+;\d+;\d+|5;\d+)", one)
-    }
-    hues = {code for code in used if not is_grey(code)}
-    assert not hues
-    terminal.press("q")
-    assert terminal.wait_until_ended() == 0
+    for wish in ({}, {"NO_COLOR": "1"}):
+        terminal.start([*program, "legacy.db"], cwd=legacy.parent, env=wish)
+        terminal.wait_for(re.compile(r"main +1/9"))
+        for key, words in (("P", "LLM profiles"), ("W", "to write"), ("B", "schema")):
+            terminal.press(key)
+            terminal.wait_for(words)
+            assert bool(hues(terminal.screen(colours=True))) == (not wish)
+        terminal.press("q")
+        assert terminal.wait_until_ended() == 0
+
+
+def hues(screen: str) -> set[str]:
+    """The colours of a screen that are not grey."""
+    codes = ";".join(re.findall(r"\x1b\[([0-9;]*)m", screen))
+    used = set(re.findall(r"\b[34]8;(?:2;\d+;\d+;\d+|5;\d+)", codes))
+    rest = re.sub(r"\b[34]8;(?:2;\d+;\d+;\d+|5;\d+)", "", codes).split(";")
+    basic = {code for code in rest if re.fullmatch(r"(?:3|4|9|10)[1-6]", code)}
+    return {code for code in used if not is_grey(code)} | basic
 
 
 def is_grey(code: str) -> bool:
