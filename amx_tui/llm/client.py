@@ -133,10 +133,10 @@ class Call:
                     while (pieces := await exchange.read()) is not None:
                         for piece in pieces:
                             if isinstance(piece, AnswerText):
-                                # White space before the answer is none of it.
-                                has_answer = has_answer or bool(piece.text.strip())
                                 if not has_answer:
-                                    continue
+                                    if piece.text.isspace():
+                                        continue  # white space before the answer is none of it
+                                    has_answer = True
                                 phase = Phase.ANSWERING
                             else:
                                 phase = Phase.THINKING

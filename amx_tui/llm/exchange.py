@@ -103,7 +103,7 @@ class Exchange:
         self._sending = asyncio.create_task(self._http.send(request, stream=True))
         either: set[asyncio.Future[Any]] = {self._sending, self._sent}
         try:
-            async with self._countdown:
+            with self._countdown:
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             raise Broken(self._silence()) from None
@@ -114,7 +114,7 @@ class Exchange:
 
         assert self._sending is not None
         try:
-            async with self._countdown:
+            with self._countdown:
                 self._response = await self._sending
                 refusal = b"" if self._response.is_success else await self._read_refusal()
         except TimeoutError:
@@ -123,30 +123,35 @@ class Exchange:
             raise Broken(classify_transport(error, self._setup, has_text=False)) from error
         if not self._response.is_success:
             raise self._refused(refusal)
-        self._chunks = self._response.aiter_bytes()
+        # Decoding what is not encoded costs as much as reading it.
+        is_plain = self._response.headers.get("content-encoding", "identity") == "identity"
+        self._chunks = (self._response.aiter_raw if is_plain else self._response.aiter_bytes)()
 
     async def read(self) -> list[ReasoningText | AnswerText] | None:
         """The next pieces of text, perhaps none yet; None when the answer is over."""
-        import httpx
-
-        assert self._chunks is not None
         if self._broken is not None:
             raise self._broken
         if self._is_over:
             return None
+        assert self._chunks is not None
         try:
-            # After the finish reason the silence means nothing any more.
-            async with self._countdown if self.finish is None else asyncio.timeout(_TAIL):
-                chunk = await anext(self._chunks, None)
+            if self._reader.finish is None:
+                with self._countdown:
+                    chunk = await anext(self._chunks)
+            else:
+                # After the finish reason the silence means nothing any more.
+                async with asyncio.timeout(_TAIL):
+                    chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            return self._end(None)
         except TimeoutError:
             return self._end(Broken(self._silence()))
-        except httpx.HTTPError as error:
-            failure = classify_transport(error, self._setup, has_text=self.has_answer)
-            return self._end(Broken(failure))
-        if chunk is None:
-            return self._end(None)
-        self._is_empty = self._is_empty and not chunk.strip()
-        texts = self._take(self._reader.feed(chunk))
+        except Exception as error:
+            return self._end(Broken(self._classify(error)))
+        if self._is_empty:
+            self._is_empty = not chunk.strip()
+        pieces = self._reader.feed(chunk)
+        texts = self._take(pieces) if pieces else []
         if self._reader.is_done:
             await self._drain()
             texts += self._end(None)
@@ -194,21 +199,30 @@ class Exchange:
                 while await anext(self._chunks, None) is not None:
                     pass
 
+    def _classify(self, error: Exception) -> Failure:
+        import httpx
+
+        if not isinstance(error, httpx.HTTPError):
+            raise error
+        return classify_transport(error, self._setup, has_text=self.has_answer)
+
     def _take(self, pieces: list[Piece]) -> list[ReasoningText | AnswerText]:
         """The texts among `pieces`; what is none breaks the exchange, after them."""
         texts: list[ReasoningText | AnswerText] = []
         for piece in pieces:
-            if isinstance(piece, Refusal):
+            if isinstance(piece, (ReasoningText, AnswerText)):
+                if not piece.text.isspace():
+                    self._countdown.restart()
+                    if not self.has_answer:
+                        self.has_answer = isinstance(piece, AnswerText)
+                texts.append(piece)
+            elif isinstance(piece, Refusal):
                 failure = classify(piece.status, piece.type, piece.message, {}, self._setup)
                 self._broken = Broken(failure, piece)
                 break
-            if isinstance(piece, Garbled):
+            else:
                 self._broken = Broken(self._malformed(piece))
                 break
-            if piece.text.strip():
-                self._countdown.restart()
-                self.has_answer = self.has_answer or isinstance(piece, AnswerText)
-            texts.append(piece)
         return texts
 
     def _end(self, broken: Broken | None) -> list[ReasoningText | AnswerText]:

@@ -20,7 +20,9 @@ _OPEN, _CLOSE = "<think>", "</think>"
 # A provider that never ends a line must not fill the memory. Bytes.
 _LONGEST = 64 * 1024 * 1024
 _EXCERPT = 300
+_LEAST_LOGPROB = -100.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_decode_json = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,22 @@ class AnswerReader:
         self._event: list[bytes] = []  # data lines that are no whole JSON yet
         self._stray = b""
         self._has_events = False
+        self._is_between = False  # two events, with nothing of either left over
         self._content = _ThinkSplitter()
         self._content_joiner, self._reasoning_joiner = _PairJoiner(), _PairJoiner()
+        self._aligner = _TokenAligner()
 
     def feed(self, data: bytes) -> list[Piece]:
         """The pieces that `data` completes."""
         if not data:
             return []
+        pieces: list[Piece] = []
+        if self._is_between and data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2:
+            # One whole event, as servers write them: nothing is left over, and nothing was before it.
+            chunk = _parse(data[6:]) if data.endswith(b"}\n\n") else None
+            if chunk is not None:
+                self._take_chunk(chunk, pieces)
+                return pieces
         if self._shape is None:
             self._tail += data
             body = self._tail.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -91,9 +102,11 @@ class AnswerReader:
             return self._check_length()
         lines = (bytes(self._tail) + data[:end]).splitlines()
         self._tail = bytearray(data[end:])
-        pieces: list[Piece] = []
         for line in lines:
             self._take_line(line, pieces)
+        self._is_between = self._has_events and not (
+            self._tail or self._event or self._ends_in_cr or data.endswith(b"\r")
+        )
         return pieces
 
     def close(self) -> list[Piece]:
@@ -165,18 +178,23 @@ class AnswerReader:
         self.is_done = True
 
     def _take_chunk(self, chunk: Mapping[str, object], pieces: list[Piece]) -> None:
-        self._note_usage(chunk.get("usage"))
+        usage, error = chunk.get("usage"), chunk.get("error")
+        if usage:
+            self._note_usage(usage)
         choices = chunk.get("choices")
         choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
-        self._note_usage(choice.get("usage"))
-        error = chunk.get("error") or choice.get("error")
+        if choice:
+            usage = choice.get("usage")
+            if usage:
+                self._note_usage(usage)
+            error = error or choice.get("error")
         if error:
             pieces.append(read_error(error))
             return
         finish = choice.get("finish_reason")
-        if isinstance(finish, str) and finish:
+        if finish and isinstance(finish, str):
             self.finish = finish
-        said = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
+        said = _mapping(choice.get("delta") or choice.get("message"))
         if not said:
             return
         reasoning = (
@@ -189,9 +207,15 @@ class AnswerReader:
             if reasoning:
                 pieces.append(ReasoningText(reasoning))
         content = _text(said.get("content"))
-        if content:
-            content = self._content_joiner.join(content)
-            pieces += self._content.split(content)
+        logprobs = choice.get("logprobs")
+        if content or logprobs:
+            content = self._content_joiner.join(content) if content else ""
+            told = self._aligner.align(content, logprobs)
+            split = self._content.split(content)
+            if told and len(split) == 1 and split[0] == AnswerText(content):
+                pieces.append(AnswerText(content, told))
+            else:
+                pieces += split
 
     def _note_usage(self, value: object) -> None:
         """Counts only grow within an answer, and may be said twice, once with less detail."""
@@ -270,7 +294,8 @@ class _ThinkSplitter:
 
     def split(self, text: str) -> list[Piece]:
         if not self._held and not self._thinks and "<" not in text:
-            self._note_line(text)
+            if self._is_line_start or "\n" in text:
+                self._note_line(text)
             return [AnswerText(text)] if text else []
         pieces: list[Piece] = []
         text, self._held = self._held + text, ""
@@ -353,12 +378,70 @@ class _PairJoiner:
         return "\ufffd" if half else ""
 
 
+class _TokenAligner:
+    """Says of a piece of content which tokens make it up. Tokens are parts of UTF-8: one may end within
+    a character, whose rest comes with the next one and often in the next event."""
+
+    def __init__(self) -> None:
+        self._left: list[tuple[bytes, float]] = []  # tokens whose character is not complete yet
+
+    def align(self, content: str, logprobs: object) -> tuple[tuple[int, float], ...]:
+        """Characters and log-probability of each token of `content`; empty where they do not fit it."""
+        tokens = _tokens(logprobs) if logprobs else []
+        if not tokens and not self._left:
+            return ()
+        tokens, self._left = self._left + tokens, []
+        if not content:
+            self._left = tokens
+            return ()
+        text = content.encode("utf-8", "replace")
+        told = []
+        at = begun = 0
+        sum_of = 0.0
+        for number, (part, logprob) in enumerate(tokens):
+            if at == len(text):
+                self._left = tokens[number:]
+                break
+            if not text.startswith(part, at):
+                return ()
+            at += len(part)
+            sum_of += logprob
+            # Two tokens that share a character count as one: it needed both.
+            if at == len(text) or text[at] & 0xC0 != 0x80:
+                told.append((len(text[begun:at].decode()), sum_of))
+                begun, sum_of = at, 0.0
+        return tuple(told) if at == len(text) == begun else ()
+
+
+def _tokens(logprobs: object) -> list[tuple[bytes, float]]:
+    """The tokens of `logprobs: {content: [{token, logprob, bytes}]}`, which is OpenAI's shape and
+    Moonshot's (UKGovernmentBEIS/inspect_ai#5142); none where one of them makes no sense."""
+    content = _mapping(logprobs).get("content")
+    tokens = []
+    for entry in content if isinstance(content, list) else ():
+        token = _mapping(entry)
+        logprob, data = token.get("logprob"), token.get("bytes")
+        if not isinstance(logprob, (int, float)) or not logprob <= 0:
+            return []
+        if isinstance(data, list):
+            try:
+                part = bytes(data)
+            except (TypeError, ValueError):
+                return []
+        else:
+            part = _text(token.get("token")).encode("utf-8", "replace")
+        # An impossible token would make everything around it impossible (OpenAI writes -9999).
+        tokens.append((part, max(float(logprob), _LEAST_LOGPROB)))
+    return tokens
+
+
 def _parse(data: bytes) -> dict[str, object] | None:
     try:
-        value: object = json.loads(data.decode("utf-8", "replace"))
+        text = data.decode("utf-8", "replace").strip(" \t\r\n")
+        value, end = _decode_json(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and end == len(text) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

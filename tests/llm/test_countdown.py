@@ -61,7 +61,7 @@ async def test_more_time_lasts_until_the_call_ends(clock: Clock) -> None:
 async def test_silence_ends_the_wait() -> None:
     countdown = Countdown(0.01)
     with pytest.raises(TimeoutError):
-        async with countdown:
+        with countdown:
             await asyncio.sleep(FOREVER)
     assert countdown.remaining() == 0
 
@@ -71,7 +71,7 @@ async def test_more_time_reaches_a_wait_that_has_begun() -> None:
     woken = asyncio.Event()
 
     async def wait() -> str:
-        async with countdown:
+        with countdown:
             await woken.wait()
         return "answered"
 
@@ -89,17 +89,17 @@ async def test_what_has_arrived_is_read_though_the_time_is_up() -> None:
     countdown.restart()
     arrived: asyncio.Queue[str] = asyncio.Queue()
     asyncio.get_running_loop().call_soon(arrived.put_nowait, "text")
-    async with countdown:
+    with countdown:
         assert await arrived.get() == "text"
 
 
 async def test_noise_after_the_end_is_not_waited_for_again_and_again() -> None:
     countdown = Countdown(0.0)
     countdown.restart()
-    async with countdown:
+    with countdown:
         await asyncio.sleep(0)
     with pytest.raises(TimeoutError):
-        async with countdown:
+        with countdown:
             await asyncio.sleep(0)
 
 
@@ -107,7 +107,7 @@ async def test_being_cancelled_is_no_silence() -> None:
     countdown = Countdown(FOREVER)
 
     async def wait() -> None:
-        async with countdown:
+        with countdown:
             await asyncio.sleep(FOREVER)
 
     task = asyncio.create_task(wait())
