@@ -85,7 +85,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "drafting.more_time", "plus,equals_sign", "more time", "A minute more of silence", 1, "+"
     ),
-    Action("drafting.retry", "t", "try again", "Ask again what failed or is missing", 4),
+    Action(
+        "drafting.retry",
+        "t",
+        "try again",
+        "Ask again what failed; twice as long after a silence",
+        4,
+    ),
+    Action("drafting.other_host", "o", "other host…", "A refused key at the provider's other host"),
     Action("drafting.cancel", "delete,backspace", "cancel batch", "Stop waiting for this batch", 6),
     Action("drafting.stop", "x", "stop run…", "Stop the run and keep what arrived", 5),
     Action("drafting.back", "escape", "back", "Back to Browse; the run goes on", 0),
@@ -135,6 +142,7 @@ ACTIONS: tuple[Action, ...] = (
     # History and prices.
     Action("history.open", "enter", "review it", "Review what this run drafted", 1),
     Action("history.back", "escape", "back", "Back to Browse"),
+    Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
     # Questions.
     Action("question.yes", "y", "yes", "Yes", 1),

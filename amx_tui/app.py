@@ -23,6 +23,7 @@ from amx_tui.theme import AMX_THEME
 from amx_tui.widgets.bars import Whereabouts
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, say
+from amx_tui.widgets.words import balance_words
 
 # A room is imported when somebody goes there for the first time: the first paint needs only one.
 ROOMS: dict[str, tuple[str, str]] = {
@@ -52,6 +53,7 @@ class AmxApp(App[None]):
         self._rooms: dict[str, Room] = {}
         self._model_words = ""
         self._was_running = False
+        self._profile_name = ""
         if workspace.connector is not None:
             self._open_session()
         self.register_theme(AMX_THEME)
@@ -80,7 +82,10 @@ class AmxApp(App[None]):
         if board is not None and self._session.is_running:
             run = f"drafting {board.drafted}/{board.targets}"
         label = one_line(self._session.connector.label, 40)
-        return Whereabouts(label, self._model_words, self.workspace.notice, run)
+        account = self.workspace.accounts.get(self._profile_name)
+        left = account.balance if account is not None else None
+        balance = f"balance {balance_words(left.available, left.currency)}" if left else ""
+        return Whereabouts(label, self._model_words, self.workspace.notice, run, balance)
 
     def go(self, room: str) -> None:
         """Leaves whatever lies on top and shows a room."""
@@ -136,9 +141,10 @@ class AmxApp(App[None]):
 
         try:
             profile = await asyncio.to_thread(find_profile, self.workspace)
+            self._profile_name = profile.name
             self._model_words = f"{profile.name} · {profile.model}"
         except Problem:
-            self._model_words = "no profile"
+            self._profile_name, self._model_words = "", "no profile"
         self.screen.refresh(recompose=False)
         for bar in self.screen.query("TopBar"):
             bar.refresh()

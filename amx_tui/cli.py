@@ -89,6 +89,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
         metavar="FACTOR",
         help="demo only: how much faster than a real model it answers (default 1)",
     )
+    parser.add_argument(
+        "--offline", action="store_true", help="let nothing leave this machine: no call at all"
+    )
     parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
     return parser.parse_args(words)
 
@@ -112,6 +115,7 @@ def _open_workspace(options: argparse.Namespace) -> Workspace:
 
     workspace = real_workspace(os.environ, find_folders(os.environ))
     workspace.profile_name = options.profile
+    workspace.offline = options.offline
     if options.database:
         from amx_tui.commands.opening import open_named
 

@@ -12,7 +12,7 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy, Profile
 
 if TYPE_CHECKING:
-    from amx_tui.llm.model import Setup
+    from amx_tui.llm.model import Endpoint, Failure, Model, Setup
 
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
 
@@ -61,7 +61,6 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     """
     from amx_tui.config.settings import read_settings
     from amx_tui.llm.model import Endpoint, Setup
-    from amx_tui.llm.models import find_model
     from amx_tui.llm.providers import provider
 
     profile = find_profile(workspace, name)
@@ -95,12 +94,37 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
             "Press P and e, and fill in the API base",
             opens_form=True,
         )
-    return Setup(
-        profile,
-        find_model(profile.provider, profile.model),
-        Endpoint(served_by, base, key),
-        settings,
-    )
+    endpoint = Endpoint(served_by, base, key)
+    return Setup(profile, _find_model(workspace, profile, endpoint), endpoint, settings)
+
+
+def _find_model(workspace: Workspace, profile: Profile, endpoint: Endpoint) -> Model:
+    """The profile's model: from the table, or as its host listed it, at the fetched rates if any."""
+    from amx_tui.llm.models import find_model
+    from amx_tui.llm.prices import price_model
+    from amx_tui.llm.services import model_from_listing
+
+    account = workspace.accounts.get(profile.name)
+    row = account.listed(profile.model) if account and account.base == endpoint.base else None
+    if row is None:
+        model = find_model(profile.provider, profile.model)
+    else:
+        model = model_from_listing(row, endpoint.provider)
+    return price_model(model, workspace.prices)
+
+
+def find_other_host(draft: Draft, failure: Failure | None) -> str | None:
+    """Where a key that was refused may belong: the base of the provider's other host. None where it
+    was not refused, or was sent to no host of the provider's own."""
+    from amx_tui.llm.model import FailureKind
+    from amx_tui.llm.providers import is_own_base, other_bases
+
+    endpoint = draft.setup.endpoint
+    if failure is None or failure.kind is not FailureKind.KEY_REJECTED or failure.status is None:
+        return None
+    if endpoint.key is None or not is_own_base(endpoint.provider, endpoint.base):
+        return None
+    return next(iter(other_bases(endpoint.provider, endpoint.base)), None)
 
 
 def prepare_draft(

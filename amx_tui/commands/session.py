@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from amx_tui.catalog.model import (
     Table,
     Target,
 )
+from amx_tui.commands.drafting import find_other_host
 from amx_tui.commands.model import (
     CatalogFailed,
     CatalogRead,
@@ -64,6 +66,9 @@ class Session:
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._is_starting = False
+        self._client: Client | None = None
+        self._first_silence = 0.0  # the longest one, in seconds, when the run began
+        self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
 
     # Who listens. --------------------------------------------------------------------------------
@@ -176,8 +181,10 @@ class Session:
 
         Raises:
             LlmProblem: the way out of this machine is set up wrongly (a proxy, certificates).
+            NotReady: no call is allowed.
         """
         assert not self.is_running
+        self.workspace.refuse_offline("Nothing was sent")
         self._is_starting = True
         try:
             # What a run imports would hold up the keys.
@@ -217,6 +224,9 @@ class Session:
             continues=run,
         )
         self.draft = draft
+        self._client = client
+        self._first_silence = draft.setup.settings.timeout_seconds
+        self._longer.clear()
         self.texts = {batch.number: BatchTexts() for batch in draft.plan.batches}
         self.board = Board()
         self.run = Run(draft.plan, client, recorder, draft.rates)
@@ -255,9 +265,22 @@ class Session:
         self.rows[target] = row
         self._tell(RowsChanged((target,), by_reviewer=False))
 
-    async def retry(self) -> bool:
+    @property
+    def other_base(self) -> str | None:
+        """The provider's other host, where the key that ended the run may belong; None elsewhere."""
+        if self.draft is None or self.board is None or self.is_running:
+            return None
+        return find_other_host(self.draft, self.board.failure)
+
+    async def retry(self, *, at_other_host: bool = False) -> bool:
         """Asks again for what the last run lacks, with the same words; False where nothing is
-        missing. The run goes on under its own number."""
+        missing. The run goes on under its own number, with
+        `at_other_host` from now on at `other_base`: the key goes there too, so that a person has to
+        have said so.
+
+        Raises:
+            LlmProblem, NotReady: see `start`.
+        """
         if self.is_running or self.draft is None or self.board is None:
             return False
         from amx_tui.drafting.plan import remaining_plan
@@ -266,8 +289,30 @@ class Session:
         plan = remaining_plan(self.draft.plan, missing)
         if not plan.batches:
             return False
-        await self.start(replace(self.draft, plan=plan), run=self.board.run)
+        setup, base = self.draft.setup, self.other_base
+        if at_other_host and base is not None:
+            setup = replace(setup, endpoint=replace(setup.endpoint, base=base))
+        await self.start(replace(self.draft, plan=plan, setup=setup), run=self.board.run)
         return True
+
+    def longer_silence(self, batches: Iterable[int]) -> float:
+        """Twice the silence at which these batches were given up, in seconds."""
+        times = max((self._longer[number] for number in batches), default=0) + 1
+        present = self.draft.setup.settings.timeout_seconds if self.draft is not None else 0.0
+        return max(self._first_silence * 2.0**times, present)
+
+    def allow_longer_silence(self, batches: Iterable[int]) -> float:
+        """Lets the run be silent for that long from its next request on; the seconds."""
+        assert self.draft is not None
+        numbers = tuple(batches)
+        seconds = self.longer_silence(numbers)
+        self._longer.update(numbers)
+        setup = self.draft.setup
+        settings = replace(setup.settings, timeout_seconds=seconds)
+        self.draft = replace(self.draft, setup=replace(setup, settings=settings))
+        if self._client is not None:
+            self._client.setup = replace(self._client.setup, settings=settings)
+        return seconds
 
     async def stop(self) -> None:
         """Stops the run and waits until nothing of it is left; what arrived is kept."""

@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from amx_tui.catalog.model import Connector
+from amx_tui.commands.model import NotReady
 from amx_tui.config.model import Config, Folders, Key, Preferences, Profile
 
 if TYPE_CHECKING:
     import httpx
 
+    from amx_tui.commands.account import Account
+    from amx_tui.llm.prices import PriceSource, PriceTable
     from amx_tui.review.store import Store
 
 
@@ -22,7 +25,8 @@ class Workspace:
     """`notice` stands in the header of every screen, such as the demo's. `transport` makes what
     stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
     demo's profile is its own, so `can_edit_profiles` is false there. `metadata_only` holds where the
-    connection forbids reading rows (AMX's `profiling_mode: metadata`)."""
+    connection forbids reading rows (AMX's `profiling_mode: metadata`). `offline` forbids every call;
+    `price_sources` are asked for prices, None for the public ones."""
 
     folders: Folders
     environ: Mapping[str, str]
@@ -36,6 +40,34 @@ class Workspace:
     speed: float = 1.0
     can_edit_profiles: bool = True
     metadata_only: bool = False
+    offline: bool = False
+    price_sources: tuple[PriceSource, ...] | None = None
+    accounts: dict[str, Account] = field(default_factory=dict)  # by profile, as last told
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether calls are forbidden. What stands in for the network makes none."""
+        return self.offline and self.transport is None
+
+    def refuse_offline(self, what: str) -> None:
+        """Every call out of this machine comes by here first.
+
+        Raises:
+            NotReady: calls are forbidden; `what` says what did not happen.
+        """
+        if self.is_offline:
+            raise NotReady(
+                what,
+                "amx-tui was started with --offline, so nothing leaves this machine",
+                "Start it again without --offline",
+            )
+
+    @cached_property
+    def prices(self) -> PriceTable:
+        """The prices that were fetched last; read from the cache folder when first asked for."""
+        from amx_tui.llm.prices import load_prices
+
+        return load_prices(self.folders.prices_file)
 
     @cached_property
     def store(self) -> Store:

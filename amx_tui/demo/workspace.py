@@ -56,4 +56,5 @@ def demo_workspace(environ: Mapping[str, str], *, speed: float = 1.0) -> Workspa
         transport=transport,
         speed=speed,
         can_edit_profiles=False,
+        price_sources=(),
     )

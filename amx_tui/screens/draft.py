@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
@@ -12,12 +12,17 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.config.model import Privacy
+from amx_tui.llm.providers import host_of
+from amx_tui.screens.account import account_lines, note, retired_words
 from amx_tui.screens.ask import Ask
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
 from amx_tui.widgets.stream_view import StreamView
-from amx_tui.widgets.words import duration, money, number
+from amx_tui.widgets.words import duration, money, now, number, origin
+
+if TYPE_CHECKING:
+    from amx_tui.llm.model import Setup
 
 PRIVACY_WORDS = {
     Privacy.METADATA: "names, types and keys only; no row is read",
@@ -44,6 +49,11 @@ class DraftScreen(Room):
         self._cap: float | None = None
         self._batch = 0
         self._has_asked = False  # the form was opened for what is missing
+        self._asked_hosts: set[tuple[str, str, str]] = (
+            set()
+        )  # profile, base and key, while it is open
+        self._asking: Setup | None = None
+        self._unasked: Problem | None = None  # why the host could not even be asked
 
     def compose_body(self) -> ComposeResult:
         with VerticalGroup(id="summary"):
@@ -81,6 +91,32 @@ class DraftScreen(Room):
                 await self._open_form(problem)
         self.show_now()
         self._show_batch()
+        if self._draft is not None:
+            self._ask_host(self._draft.setup)
+
+    def _ask_host(self, setup: Setup) -> None:
+        """Asks once, in the background, the host that would get the prompt; the plan waits for nothing."""
+        key = setup.endpoint.key
+        asked = (setup.profile.name, setup.endpoint.base, key.hint if key else "")
+        if asked in self._asked_hosts or self.desk.workspace.is_offline:
+            return
+        self._asked_hosts.add(asked)
+        self.run_worker(self._ask(setup), exclusive=True, group="host")
+
+    async def _ask(self, setup: Setup) -> None:
+        from amx_tui.commands.account import ask_account, changes_model
+
+        self._asking, self._unasked = setup, None
+        self.show_now()
+        try:
+            account = await ask_account(self.desk.workspace, setup)
+        except Problem as problem:
+            self._asking, self._unasked = None, problem
+        else:
+            self._asking = None
+            if changes_model(account, setup):
+                self._plan()
+        self.show_now()
 
     async def _open_form(self, problem: NotReady) -> None:
         """What is missing can be typed at once; coming back makes the plan again."""
@@ -133,7 +169,7 @@ class DraftScreen(Room):
             [
                 ("cost     ", "dim"),
                 (f"about {money(estimate.usd)}", "strong"),
-                (f" · {draft.rates.source}" if draft.rates else "", "dim"),
+                (f" · {_origin(draft)}" if draft.rates else "", "dim"),
                 (f" · {cap}", "dim"),
             ],
             [
@@ -142,10 +178,22 @@ class DraftScreen(Room):
                 (f", {draft.concurrency} requests side by side", "dim"),
             ],
         ]
-        if setup.model.retired and not self.desk.workspace.notice:
-            successor = f"; {setup.model.successor} follows it" if setup.model.successor else ""
-            words = f"{setup.model.id} left Moonshot's own API on {setup.model.retired}{successor}"
-            rows.append([("note     ", "dim"), (words, "warn")])
+        account = self.desk.workspace.accounts.get(setup.profile.name)
+        if account is not None and account.base != setup.endpoint.base:
+            account = None
+        if self.desk.workspace.is_offline:
+            rows.append(note("started with --offline: it can be read here, not sent"))
+        elif self._asking is not None:
+            words = f"asking {host_of(setup.endpoint.base)} for balance and models …"
+            rows.append([("account  ", "dim"), (words, "dim")])
+        elif self._unasked is not None:
+            rows.append(note(self._unasked.what))
+        elif account is not None:
+            rows += account_lines(account, setup.model)
+        is_listed = account is not None and account.listed(setup.model.id) is not None
+        is_missing = account is not None and account.lacks(setup.model.id)
+        if setup.model.retired and not is_listed and not is_missing:
+            rows.append(note(retired_words(setup.model)))
         return rows
 
     def _show_batch(self) -> None:
@@ -228,6 +276,11 @@ class DraftScreen(Room):
 
     def action_back(self) -> None:
         self.app.pop_screen()
+
+
+def _origin(draft: Draft) -> str:
+    rates = draft.rates
+    return origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
 
 
 def _check_cap(words: str) -> str:

@@ -16,7 +16,9 @@ from textual.css.query import NoMatches
 
 from amx_tui.commands.model import SessionEvent
 from amx_tui.drafting.board import BatchLine, BatchState, Board
-from amx_tui.drafting.model import AnswerDelta, Band, ReasoningDelta, RunEnded, RunStarted, RunState
+from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunEnded, RunStarted, RunState
+from amx_tui.llm.providers import host_of
+from amx_tui.screens.outcome import outcome_lines, silent_batches
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import Meter
@@ -110,6 +112,10 @@ class DraftingScreen(Room):
             batches.show(0, empty="No run yet.\nPress B, mark what\nlacks a description,\nthen d.")
             entitle(self.query_one("#overall"), "no run is going")
             entitle(batches, "batches")
+            if board is not None and board.what:  # it ended before it began
+                entitle(self.query_one("#overall"), "the run did not start")
+                self.set_class(True, "-told")
+                self.query_one("#phase", Plain).write_lines(self._outcome(board, None))
             return
         self._follow_by_itself(board)
         self._numbers = list(board.batches)
@@ -212,7 +218,7 @@ class DraftingScreen(Room):
     def _tick(self) -> None:
         """The countdown and the times; the only things here that move by themselves."""
         board = self._board
-        if board is None or not is_seen(self):
+        if board is None or board.plan is None or not is_seen(self):
             return
         try:
             phase, remaining = self.query_one("#phase", Plain), self.query_one("#remaining", Meter)
@@ -227,6 +233,9 @@ class DraftingScreen(Room):
                 f"{batch.title} · {self._view.value}{attempt}{tokens if batch.started_at else ''}",
                 "v thinking/answer/request",
             )
+        has_failed = batch is not None and batch.failure is not None and batch.state.has_ended
+        # Words need more room than a countdown.
+        self.set_class(bool(board.what) or has_failed, "-told")
         countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
         if batch is not None and batch.retry_at is not None:
             phase.write((f"waiting to ask again  {clock(batch.retry_at - now())} left", "warn"))
@@ -243,22 +252,21 @@ class DraftingScreen(Room):
             remaining.show(left / max(countdown.limit, 1))
         else:
             remaining.show(0.0)
-            phase.write(*self._outcome(board, batch))
+            phase.write_lines(self._outcome(board, batch))
         self.query_one("#batches", RowList).refresh_changed()
 
-    def _outcome(self, board: Board, batch: BatchLine | None) -> list[tuple[str, str]]:
-        """How it ended, and the one key that goes on."""
-        if board.state in (None, RunState.RUNNING):
-            if batch is not None and batch.failure is not None:
-                return [(f"{batch.failure.what}. {batch.failure.remedy}", "bad")]
-            return [(batch.state.value if batch is not None else "", "dim")]
-        bands = " ".join(f"{board.bands[b]} {b.value}" for b in Band if board.bands[b])
-        missing = board.targets - board.drafted
-        if board.what:
-            return [(board.what, "bad"), (f". {board.remedy or board.why}", "")]
-        again = f"   t tries the {missing} missing again" if missing else ""
-        words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
-        return [(words, "strong"), ("   R reviews them", "key"), (again, "warn")]
+    def _outcome(self, board: Board, batch: BatchLine | None) -> list[Line]:
+        """How it ended, and the keys that go on."""
+        session = self.session
+        silent = silent_batches(board, batch)
+        profile = session.draft.setup.profile.name if session.draft is not None else ""
+        return outcome_lines(
+            board,
+            batch,
+            longer=session.longer_silence(silent) if silent else None,
+            other_host=host_of(session.other_base or ""),
+            account=session.workspace.accounts.get(profile),
+        )
 
     # Keys. ---------------------------------------------------------------------------------------
 
@@ -298,15 +306,44 @@ class DraftingScreen(Room):
     def action_retry(self) -> None:
         """What the chosen batch lacks; after the run's end, what the whole run lacks."""
         session, batch = self.session, self._chosen
+        silent = silent_batches(session.board, batch) if session.board is not None else ()
         if session.is_running and session.run is not None and batch is not None:
             if not session.run.retry(batch.number):
                 say(self, f"{batch.title}: nothing failed there.")
+            elif silent:
+                self._allow_longer(silent)
             return
+        if not session.is_running and silent:
+            self._allow_longer(silent)
         self.do(self._retry_all())
 
-    async def _retry_all(self) -> None:
-        if not await self.session.retry():
+    def _allow_longer(self, silent: tuple[int, ...]) -> None:
+        seconds = self.session.allow_longer_silence(silent)
+        say(self, f"It may be silent for {duration(seconds)} now, in this run.")
+
+    async def _retry_all(self, *, at_other_host: bool = False) -> None:
+        if not await self.session.retry(at_other_host=at_other_host):
             say(self, "Nothing is missing.")
+
+    def action_other_host(self) -> None:
+        """The refused key at the provider's other host, once a person has said yes to it."""
+        base, draft = self.session.other_base, self.session.draft
+        if base is None or draft is None:
+            say(self, "No key was refused that may belong to another host.")
+            return
+        key = draft.setup.endpoint.key
+        rows: list[Line] = [
+            [(f"The key {key.hint} from {key.source} goes there with each request.", "")]
+            if key is not None
+            else [],
+            [("It holds for this run; press P to set the API base for good.", "dim")],
+        ]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.do(self._retry_all(at_other_host=True))
+
+        self.app.push_screen(Question(f"Send the key to {host_of(base)}?", rows), answered)
 
     def action_cancel(self) -> None:
         run, batch = self.session.run, self._chosen

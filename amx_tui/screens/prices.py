@@ -1,17 +1,21 @@
-"""What each model costs, and where the figure comes from."""
+"""What each model costs, where the figure comes from, and how old it is."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Container
 
-from amx_tui.llm.model import Model
-from amx_tui.screens.room import Room
+from amx_tui.commands.pricing import PriceLine, list_prices, refresh_prices
+from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, entitle, fit
-from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.words import number
+from amx_tui.widgets.plain import Line, entitle, fit, say
+from amx_tui.widgets.rows import HeadLine, RowList
+from amx_tui.widgets.words import age, now, number, origin
+
+_MODEL, _CONTEXT, _RATE = 30, 10, 8
 
 
 class PricesScreen(Room):
@@ -22,36 +26,92 @@ class PricesScreen(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self._models: list[Model] = []
+        self._lines: tuple[PriceLine, ...] = ()
+        self._is_fetching = False
 
     def compose_body(self) -> ComposeResult:
-        yield RowList(self._draw, id="models")
+        with Container(id="prices"):
+            yield HeadLine(_head, id="heads")
+            yield RowList(self._draw, id="models")
+
+    def on_screen_resume(self) -> None:
+        self.run_worker(self._read(), exclusive=True, group="prices")
+
+    async def _read(self) -> None:
+        self._lines = await asyncio.to_thread(list_prices, self.desk.workspace)
+        self.show_now()
 
     def show_state(self) -> None:
-        from amx_tui.llm.models import MODELS
-
-        self._models = list(MODELS.values())
         rows = self.query_one("#models", RowList)
-        rows.show(len(self._models))
-        entitle(rows, "USD per million tokens", "your own rates in a profile win")
+        rows.show(len(self._lines), empty="reading …")
+        fetched = [
+            line.rates.fetched_at
+            for line in self._lines
+            if line.rates is not None and line.rates.fetched_at is not None
+        ]
+        told = f"fetched {age(now() - min(fetched))}" if fetched else "none was fetched: f does"
+        entitle(
+            self.query_one("#prices"),
+            "USD per million tokens",
+            "fetching …" if self._is_fetching else told,
+        )
 
     def _draw(self, index: int, width: int) -> Line:
-        model = self._models[index]
-        rates = model.rates
-        figures = "unknown" if rates is None else f"{rates.input:g} in · {rates.output:g} out"
-        cached = (
-            f"{rates.cached:g} cached" if rates is not None and rates.cached is not None else ""
+        line = self._lines[index]
+        model, rates = line.model, line.rates
+        ink = "strong" if line.profile or not model.retired else "dim"
+        cached = rates.cached if rates is not None else None
+        figures = (
+            ("unknown", "", "")
+            if rates is None
+            else (f"{rates.input:g}", "" if cached is None else f"{cached:g}", f"{rates.output:g}")
         )
-        status = f"retired {model.retired}" if model.retired else ""
-        context = f"{number(model.context)} tokens" if model.context else ""
+        words = origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
+        if model.retired and not line.profile:
+            words = f"retired {model.retired} · {words}"
+        used = 1 + _MODEL + _CONTEXT + 3 * _RATE + 2
         return [
-            (f" {fit(model.id, 32)}", "dim" if model.retired else "strong"),
-            (fit(context, 18), "dim"),
-            (fit(figures, 20), ""),
-            (fit(cached, 13), ""),
-            (fit(status, 20), "warn"),
-            (fit(rates.source if rates else "", width - 104), "dim"),
+            (f" {fit(model.id, _MODEL)}", ink),
+            (fit(_thousands(model.context), _CONTEXT, right=True), "dim"),
+            *((fit(figure, _RATE, right=True), "") for figure in figures),
+            ("  ", ""),
+            (fit(words, width - used), "accent" if line.profile else "dim"),
         ]
+
+    # Keys. ---------------------------------------------------------------------------------------
+
+    def action_fetch(self) -> None:
+        if not self._is_fetching:
+            self.do(self._fetch())
+
+    async def _fetch(self) -> None:
+        self._is_fetching = True
+        self.show_now()
+        try:
+            fetched = await refresh_prices(self.desk.workspace)
+        finally:
+            self._is_fetching = False
+            self.show_now()
+        for problem in fetched.problems:
+            say(self, tell(problem), title=problem.what, severity="warning")
+        await self._read()
 
     def action_back(self) -> None:
         self.desk.go("browse")
+
+
+def _head(width: int) -> Line:
+    names = ("input", "cached", "output")
+    return [
+        (f" {fit('model', _MODEL)}", ""),
+        (fit("context", _CONTEXT, right=True), ""),
+        *((fit(name, _RATE, right=True), "") for name in names),
+        ("  from", ""),
+    ]
+
+
+def _thousands(tokens: int | None) -> str:
+    """Contexts are powers of two times a thousand and twenty-four."""
+    if tokens is None:
+        return ""
+    return f"{number(tokens // 1024)} K" if tokens % 1024 == 0 else number(tokens)

@@ -24,6 +24,7 @@ class Whereabouts:
     model: str = ""
     notice: str = ""
     run: str = ""  # such as "drafting 34/143"
+    balance: str = ""  # such as "balance ¥ 49.58", once a host was asked for it
 
 
 ROOMS = ("app.browse", "app.drafting", "app.review", "app.write")
@@ -104,6 +105,7 @@ class TopBar(Bar):
             ((facts.run,), "accent"),
             ((facts.database, facts.database.partition(" (")[0]), "strong"),
             ((facts.model, facts.model.rpartition(" · ")[2]), ""),
+            ((facts.balance, facts.balance.removeprefix("balance ")), ""),
         ):
             # What does not fit is said shorter, or left out whole; the notice comes first because it
             # must never be.

@@ -20,6 +20,27 @@ def money(usd: float | None) -> str:
     return f"$ {usd:.2f}"
 
 
+def balance_words(available: float, currency: str) -> str:
+    """What an account has left, in its own currency; never shown nearer to nothing than it is."""
+    sign = f"{currency} " if currency else ""
+    return f"{sign}{available:,.2f}".replace(",", " ")
+
+
+def age(seconds: float) -> str:
+    """How old something is: `just now`, `4 min old`, `3 h old`, `12 days old`."""
+    if seconds < 90:
+        return "just now"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min old"
+    hours = round(seconds / 3600)
+    return f"{hours} h old" if hours < 48 else f"{round(hours / 24)} days old"
+
+
+def origin(source: str, fetched_at: float | None, at: float) -> str:
+    """Where a figure comes from, and how old it is if it was fetched."""
+    return source if fetched_at is None else f"{source}, {age(at - fetched_at)}"
+
+
 def duration(seconds: float) -> str:
     """`9 s`, `4 min`, `1 h 20 min`."""
     if seconds < 90:

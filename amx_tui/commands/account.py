@@ -1,0 +1,90 @@
+"""What the host of a draft tells of its key before anything is sent: models and balance."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from amx_tui.base.problem import Problem
+from amx_tui.commands.workspace import Workspace
+
+if TYPE_CHECKING:
+    import httpx
+
+    from amx_tui.llm.model import Balance, ListedModel, Setup
+
+_Told = TypeVar("_Told")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What `base` said at `at` (seconds since 1970). `models` None: it did not say, `problem` tells why;
+    `balance` None: it does not tell, or `balance_problem` says why not."""
+
+    base: str
+    at: float
+    models: tuple[ListedModel, ...] | None = None
+    balance: Balance | None = None
+    problem: Problem | None = None
+    balance_problem: Problem | None = None
+
+    def listed(self, model_id: str) -> ListedModel | None:
+        """The model as this key has it; None where it does not, or nothing is known."""
+        return next((row for row in self.models or () if row.id == model_id), None)
+
+    def lacks(self, model_id: str) -> bool:
+        """Whether the host lists other models for this key, and not this one."""
+        return bool(self.models) and self.listed(model_id) is None
+
+
+async def ask_account(
+    workspace: Workspace, setup: Setup, *, clock: Callable[[], float] = time.time
+) -> Account:
+    """Asks the host that will get the prompt, side by side, and remembers the answer for the header
+    and for models that are not in the table. What it does not tell is in the account.
+
+    Raises:
+        NotReady: no call is allowed here.
+        LlmProblem: a proxy variable or AMX_CA_BUNDLE cannot be used.
+    """
+    from amx_tui.llm.services import list_models, read_balance
+
+    workspace.refuse_offline("The host was not asked")
+
+    def transport() -> httpx.AsyncBaseTransport | None:
+        return workspace.transport() if workspace.transport is not None else None
+
+    (models, problem), (balance, balance_problem) = await asyncio.gather(
+        _tell(list_models(setup, transport=transport())),
+        _tell(read_balance(setup, transport=transport())),
+    )
+    account = Account(setup.endpoint.base, clock(), models, balance, problem, balance_problem)
+    workspace.accounts[setup.profile.name] = account
+    return account
+
+
+def changes_model(account: Account, setup: Setup) -> bool:
+    """Whether the host told something of the setup's model that the plan was made without."""
+    from amx_tui.llm.services import model_from_listing
+
+    row = account.listed(setup.model.id)
+    if row is None:
+        return False
+    told = model_from_listing(row, setup.endpoint.provider)
+    return replace(told, rates=None) != replace(setup.model, rates=None) or (
+        setup.model.rates is None and told.rates is not None
+    )
+
+
+async def _tell(
+    question: Coroutine[Any, Any, _Told],
+) -> tuple[_Told | None, Problem | None]:
+    from amx_tui.llm.model import CallFailed
+
+    try:
+        return await question, None
+    except CallFailed as failed:
+        return None, failed
