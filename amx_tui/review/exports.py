@@ -146,9 +146,10 @@ def _dotted(target: Target) -> str:
 
 # CommonMark takes a backslash before any ASCII punctuation for the character itself
 # (spec.commonmark.org/0.31.2/#backslash-escapes). Which ones could begin something inside a line:
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$!:@^=])")
+# An underscore inside a word, as in X_LEGACY_FLG, begins nothing; a colon only a link of GitHub's.
+_MARKUP = re.compile(r"([\\`*\[\]<>#|~&]|(?<![^\W_])_|_(?![^\W_])|:(?=//))")
 # What would make a heading, a list, a quote, a rule or a code block of a line's beginning.
-_LINE_START = re.compile(r"^([-+])|^(\d+)([.)])")
+_LINE_START = re.compile(r"^([-+=])|^(\d+)([.)])")
 _HEADER = "| Name | Type | Default | Nullable | Parents | Comment |\n| ---- | ---- | ------- | -------- | ------- | ------- |"
 
 
