@@ -403,8 +403,14 @@ class BrowseScreen(Room):
         self._arrange()
         self.show_now()
 
+    def _is_read(self) -> bool:
+        """Marks count columns: they wait until these are there."""
+        if not self.session.is_whole:
+            say(self, "The schema is still being read.")
+        return self.session.is_whole
+
     def action_mark(self) -> None:
-        if not self._table:
+        if not self._table or not self._is_read():
             return
         if self._is_inside:
             index = self.query_one("#columns", RowList).cursor
@@ -421,6 +427,8 @@ class BrowseScreen(Room):
             self.show_now()
 
     def action_mark_all(self) -> None:
+        if not self._is_read():
+            return
         tables = [entry.table for entry in self._entries if entry.table is not None]
         targets = self.session.undescribed(tables)
         if not targets:
@@ -429,9 +437,9 @@ class BrowseScreen(Room):
         self.show_now()
 
     def action_draft(self) -> None:
-        if not self.session.is_whole:
-            say(self, "The schema is still being read.")
-        elif self.session.is_running:
+        if not self._is_read():
+            return
+        if self.session.is_running:
             say(self, "Press D to look at it, or x there to stop it.",
                 title="A run is going already", severity="warning")  # fmt: skip
         else:

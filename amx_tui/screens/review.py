@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
@@ -217,23 +218,30 @@ class ReviewScreen(Room):
         is_marked = index == self._marked
         decided = row.decision is not None and row.decision.alternative == index
         sign, ink = BANDS[alternative.confidence.band]
-        head: Line = [
+        head = [
             ("▸ " if is_marked else "  ", "accent"),
             (f"{index + 1} ", "key"),
             (f"{sign} {confidence_words(alternative.confidence)}", ink),
             ("  ✓ accepted" if decided else "", "good"),
         ]
+        reason = self._wrapped(alternative.reason)
+        used = sum(cell_len(words) for words, _ in head)
+        if len(reason) == 1 and used + cell_len(reason[0]) + 2 <= self._card_width + 4:
+            head.append(("  " + reason.pop(), "dim"))  # a line less where it fits
         ink_of_text = "strong" if is_marked else ""
         return [
             head,
             *([("    " + line, ink_of_text)] for line in self._wrapped(alternative.text)),
-            *([("    " + line, "dim")] for line in self._wrapped(alternative.reason)),
+            *([("    " + line, "dim")] for line in reason),
         ]
 
+    @property
+    def _card_width(self) -> int:
+        """Cells beside the indent of an alternative."""
+        return max(self.query_one("#card").scrollable_content_region.width - 5, 20)
+
     def _wrapped(self, text: str) -> list[str]:
-        """Lines that leave room for the indent of an alternative."""
-        width = self.query_one("#card").scrollable_content_region.width - 5
-        return wrap(one_line(text), max(width, 20)) if text else []
+        return wrap(one_line(text), self._card_width) if text else []
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives
@@ -362,6 +370,14 @@ class ReviewScreen(Room):
         if row is not None and row.suggestion.alternatives:
             self._marked = (self._marked + step) % len(row.suggestion.alternatives)
             self._show_card()
+
+    def action_more(self) -> None:
+        """The next page of the card, and after its end its beginning."""
+        card = self.query_one("#card")
+        if card.scroll_offset.y >= card.max_scroll_y:
+            card.scroll_home(animate=False)
+        else:
+            card.scroll_page_down(animate=False)
 
     def action_copy(self) -> None:
         row = self._row

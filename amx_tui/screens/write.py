@@ -175,7 +175,8 @@ class WriteScreen(Room):
         rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
 
         def write(yes: bool | None) -> None:
-            if yes:
+            if yes and not self._is_busy:
+                self._is_busy = True
                 self.do(self._write(changes))
 
         self.app.push_screen(Question(f"Write to {self.session.connector.label}?", rows), write)
@@ -191,7 +192,6 @@ class WriteScreen(Room):
             )
             return list(results)
 
-        self._is_busy = True
         try:
             results = await asyncio.to_thread(work)
         finally:
@@ -223,7 +223,8 @@ class WriteScreen(Room):
             return
 
         def undo(yes: bool | None) -> None:
-            if yes:
+            if yes and not self._is_busy:
+                self._is_busy = True
                 self.do(self._undo_all())
 
         rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
@@ -240,7 +241,10 @@ class WriteScreen(Room):
                 undo_write(session.workspace.store, session.connector, who=getpass.getuser())
             )
 
-        results = await asyncio.to_thread(work)
+        try:
+            results = await asyncio.to_thread(work)
+        finally:
+            self._is_busy = False
         self._results = {}
         await self._after_write(results)
 
