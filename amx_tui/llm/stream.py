@@ -21,6 +21,10 @@ _OPEN, _CLOSE = "<think>", "</think>"
 _LONGEST = 64 * 1024 * 1024
 _EXCERPT = 300
 _LEAST_LOGPROB = -100.0
+# A server whose events never follow a pattern is not asked for ever.
+_MOST_LESSONS = 32
+_TEXT_NAMES = ("content", "reasoning_content", "reasoning", "reasoning_details")
+_PROBE = b"probe"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _decode_json = json.JSONDecoder().raw_decode
 
@@ -71,6 +75,8 @@ class AnswerReader:
         self._content = _ThinkSplitter()
         self._content_joiner, self._reasoning_joiner = _PairJoiner(), _PairJoiner()
         self._aligner = _TokenAligner()
+        self._pattern: _Pattern | None = None
+        self._lessons = _MOST_LESSONS
 
     def feed(self, data: bytes) -> list[Piece]:
         """The pieces that `data` completes."""
@@ -79,9 +85,16 @@ class AnswerReader:
         pieces: list[Piece] = []
         if self._is_between and data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2:
             # One whole event, as servers write them: nothing is left over, and nothing was before it.
+            pattern = self._pattern
+            if pattern is not None and (text := pattern.text_of(data)):
+                self._take_text(text, pattern.is_thought, pieces)
+                return pieces
             chunk = _parse(data[6:]) if data.endswith(b"}\n\n") else None
             if chunk is not None:
                 self._take_chunk(chunk, pieces)
+                if self._lessons and not (pattern and data.startswith(pattern.head)):
+                    self._lessons -= 1
+                    self._pattern = _learn_pattern(data, chunk)
                 return pieces
         if self._shape is None:
             self._tail += data
@@ -203,12 +216,13 @@ class AnswerReader:
             or _text(said.get("reasoning_details"))
         )
         if reasoning:
-            reasoning = self._reasoning_joiner.join(reasoning)
-            if reasoning:
-                pieces.append(ReasoningText(reasoning))
+            self._take_text(reasoning, True, pieces)
         content = _text(said.get("content"))
         logprobs = choice.get("logprobs")
-        if content or logprobs:
+        if not logprobs:
+            if content:
+                self._take_text(content, False, pieces)
+        else:
             content = self._content_joiner.join(content) if content else ""
             told = self._aligner.align(content, logprobs)
             split = self._content.split(content)
@@ -216,6 +230,16 @@ class AnswerReader:
                 pieces.append(AnswerText(content, told))
             else:
                 pieces += split
+
+    def _take_text(self, text: str, is_thought: bool, pieces: list[Piece]) -> None:
+        if is_thought:
+            text = self._reasoning_joiner.join(text)
+            if text:
+                pieces.append(ReasoningText(text))
+        else:
+            text = self._content_joiner.join(text)
+            self._aligner.align(text, None)
+            pieces += self._content.split(text)
 
     def _note_usage(self, value: object) -> None:
         """Counts only grow within an answer, and may be said twice, once with less detail."""
@@ -281,6 +305,61 @@ def read_error_body(body: bytes) -> Refusal | Garbled:
         if isinstance(said, str) and said:
             return Refusal(said, type=_text(chunk.get("type")))
     return Garbled(_excerpt(body))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """An event that said nothing but a text: what stands before that text and after it, each with its
+    quote.
+    Most events differ from the one before in their text alone, and need no parsing to tell so."""
+
+    head: bytes
+    tail: bytes
+    is_thought: bool
+
+    def text_of(self, event: bytes) -> str | None:
+        """The text of an event of this pattern; None where it is of another."""
+        if not (event.startswith(self.head) and event.endswith(self.tail)):
+            return None
+        try:
+            quoted = event[len(self.head) - 1 : len(event) - len(self.tail) + 1].decode()
+            text, end = _decode_json(quoted)
+        except ValueError:
+            return None
+        return text if end == len(quoted) else None
+
+
+def _learn_pattern(event: bytes, chunk: Mapping[str, object]) -> _Pattern | None:
+    """The pattern of `event`, which was parsed to `chunk`; None where it says more than a text."""
+    for name in _TEXT_NAMES:
+        text = _only_text(chunk, name)
+        if not text:
+            continue
+        value = json.dumps(text, ensure_ascii=False)
+        for key in (f'"{name}":', f'"{name}": '):
+            head, found, tail = event.partition(f"{key}{value}".encode("utf-8", "replace"))
+            if found:
+                head, tail = head + key.encode() + b'"', b'"' + tail
+                # Put another text there, and see whether it is that which changes, and nothing else.
+                probe = _parse((head + _PROBE + tail)[len(b"data: ") :])
+                is_sound = probe is not None and _only_text(probe, name) == _PROBE.decode()
+                return _Pattern(head, tail, name != "content") if is_sound else None
+    return None
+
+
+def _only_text(chunk: Mapping[str, object], name: str) -> str:
+    """The text that is all `chunk` says, under `name`; empty where there is none, or more than that."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or not choices or chunk.get("usage") or chunk.get("error"):
+        return ""
+    choice = _mapping(choices[0])
+    if any(choice.get(one) for one in ("usage", "error", "finish_reason", "logprobs")):
+        return ""
+    said = _mapping(choice.get("delta") or choice.get("message"))
+    if any(said.get(one) for one in _TEXT_NAMES if one != name):
+        return ""
+    text = said.get(name)
+    return text if isinstance(text, str) else ""
 
 
 class _ThinkSplitter:

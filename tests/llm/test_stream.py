@@ -142,6 +142,37 @@ def test_a_stream_cut_anywhere_gives_the_same_pieces(shape: str, cuts: list[floa
     )
 
 
+TEXTS = st.text(st.sampled_from('aé会🙂<>"\\\n \x1f{}'), min_size=1, max_size=6)
+
+
+@given(
+    said=st.lists(
+        st.tuples(TEXTS, st.sampled_from(["content", "reasoning_content"]), st.booleans()),
+        max_size=12,
+    ),
+    ascii=st.booleans(),
+    ids=st.lists(st.sampled_from(["1", 'content":"x']), min_size=12, max_size=12),
+)
+def test_events_that_come_one_by_one_say_the_same_as_in_one_read(
+    said: list[tuple[str, str, bool]], ascii: bool, ids: list[str]
+) -> None:
+    parts = []
+    for (text, name, is_last), id in zip(said, ids, strict=False):
+        choice = {
+            "delta": {"content": "", name: text},
+            "finish_reason": "stop" if is_last else None,
+        }
+        made = {"id": id, "choices": [choice], "content": text}
+        parts.append(f"data: {json.dumps(made, ensure_ascii=ascii)}\n\n".encode())
+    single, reader = read(*parts)
+    whole, whole_reader = read(b"".join(parts))
+    assert single == whole
+    assert reader.finish == whole_reader.finish
+    expected = "".join(text for text, name, _ in said if name == "reasoning_content")
+    if "<think>" not in "".join(text for text, _, _ in said):
+        assert reasoning_of(single) == expected
+
+
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_no_bytes_at_all_make_it_fail(parts: list[bytes]) -> None:
     pieces, _ = read(*parts)
