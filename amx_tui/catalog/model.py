@@ -188,7 +188,7 @@ class Connector(Protocol):
 
     @property
     def dialect(self) -> str:
-        """`sqlite`, `duckdb`, `postgresql`."""
+        """`sqlite`, `duckdb`, `postgresql`, `mysql` (MariaDB too), or SQLAlchemy's name of another."""
 
     @property
     def abilities(self) -> Abilities: ...

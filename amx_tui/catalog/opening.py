@@ -40,8 +40,17 @@ _DIALECTS = {
     "duckdb": "duckdb",
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
 }
-_OPENABLE = "a file, sqlite:///FILE, duckdb:///FILE, postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_FORMS = {
+    "postgresql": "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+    "mysql": "mysql://USER:PASSWORD@HOST:PORT/DATABASE",
+}
+_OPENABLE = (
+    f"a file, sqlite:///FILE, duckdb:///FILE, {_FORMS['postgresql']}, {_FORMS['mysql']}, "
+    "mariadb://…, and to read only any URL of SQLAlchemy's, such as oracle+oracledb://…"
+)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_.+-]*)://")
 # A password may hold any sign, also one that should have been percent-encoded: first without a
@@ -54,10 +63,29 @@ _SERVER = re.compile(
         (?: \? (?P<query>[^#]*) )?""",
     re.VERBOSE | re.DOTALL,
 )
-# What of a URL's query is handed to libpq (postgresql.org/docs/current/libpq-connect.html).
-_PASSED_ON = frozenset(
-    ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey")
-)
+# What of a URL's query or of a connection's settings is handed to the driver: to libpq
+# (postgresql.org/docs/current/libpq-connect.html), to pymysql.
+_PASSED_ON = {
+    "postgresql": frozenset(
+        (
+            "host",
+            "port",
+            "user",
+            "password",
+            "dbname",
+            "sslmode",
+            "sslrootcert",
+            "sslcert",
+            "sslkey",
+        )
+    ),
+    "mysql": frozenset(
+        (
+            *("host", "port", "user", "password", "database", "unix_socket"),
+            *("ssl_ca", "ssl_cert", "ssl_key", "ssl_disabled"),
+        )
+    ),
+}
 
 
 def redact(text: str) -> str:
@@ -78,7 +106,8 @@ def redact(text: str) -> str:
 
 def open_database(text: str) -> Connector:
     """Opens what `text` names: a file, told by its content, or a URL (`sqlite:///relative.db`,
-    `sqlite:////absolute.db`, `duckdb:///FILE`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`).
+    `sqlite:////absolute.db`, `duckdb:///FILE`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, the
+    same with `mysql` or `mariadb`, or what SQLAlchemy has a dialect for).
 
     It is really opened once, so that what cannot be read is told here; nothing is created on disk.
 
@@ -93,20 +122,17 @@ def open_database(text: str) -> Connector:
     # SQLAlchemy's spelling names the driver too: postgresql+psycopg2.
     dialect = _DIALECTS.get(name.partition("+")[0])
     if dialect is None:
-        raise CatalogProblem(
-            f"amx-tui does not open {one_line(name, 40)}:// databases",
-            f"Given: {redact(text)}",
-            f"What it opens: {_OPENABLE}",
-        )
-    if dialect == "postgresql":
-        return _open_server(_read_server(text[scheme.end() :], redact(text)), name="")
+        return _open_other(text, name)
+    if dialect in _FORMS:
+        given = _read_server(text[scheme.end() :], dialect, redact(text))
+        return _open_server(dialect, given, name="")
     return _open_file(_read_file_url(text[scheme.end() :], text, dialect), dialect)
 
 
 def open_connection(backend: str, settings: Mapping[str, str], name: str) -> Connector:
     """Opens a connection of `db_profiles`, called `name`, whose secrets are resolved. `settings` are
-    AMX's own keys: `host`, `port`, `user`, `password`, `database`, `sslmode`, `sslrootcert`; for a file
-    `database` is its path.
+    AMX's own keys: `host`, `port`, `user`, `password`, `database`, `sslmode`, `sslrootcert`, `ssl_ca`,
+    `ssl_disabled`; for a file `database` is its path.
 
     Raises:
         CatalogProblem: as `open_database` does.
@@ -116,13 +142,17 @@ def open_connection(backend: str, settings: Mapping[str, str], name: str) -> Con
         raise CatalogProblem(
             f"The connection {one_line(name, 60)} is for {one_line(backend, 40) or 'no backend'}, "
             "which amx-tui does not open",
-            "It opens sqlite, duckdb and postgresql",
-            "Choose another connection, or a file",
+            "It opens sqlite, duckdb, postgresql, mysql and mariadb",
+            "Choose another connection, or a file; others open to be read by SQLAlchemy's URL",
         )
     given = {key: value for key, value in settings.items() if value}
-    if dialect == "postgresql":
-        passed = {key: value for key, value in given.items() if key in _PASSED_ON}
-        return _open_server({**passed, "dbname": given.get("database", "")}, name)
+    if dialect in _FORMS:
+        passed = {key: value for key, value in given.items() if key in _PASSED_ON[dialect]}
+        if dialect == "postgresql":
+            passed["dbname"] = given.get("database", "")
+        elif given.get("port") == "5432":  # what AMX writes where nobody gave a port
+            del passed["port"]
+        return _open_server(dialect, passed, name)
     path = given.get("database") or given.get("path") or ""
     if path.startswith(("md:", "motherduck:")):
         raise CatalogProblem(
@@ -247,14 +277,14 @@ def _explain_other(path: Path, header: bytes) -> CatalogProblem:
 # Servers -----------------------------------------------------------------------------------------
 
 
-def _read_server(rest: str, shown: str) -> dict[str, str]:
-    """libpq's keywords, of what stands behind `postgresql://`."""
+def _read_server(rest: str, dialect: str, shown: str) -> dict[str, str]:
+    """The driver's keywords, of what stands behind `postgresql://` or `mysql://`."""
     match = _SERVER.fullmatch(rest)
     if not match:
         raise CatalogProblem(
             f"{shown} cannot be read as a URL",
             "A sign in the user or the password may need its percent code, such as %40 for @",
-            "The form is postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+            f"The form is {_FORMS[dialect]}",
         )
     query = dict(parse_qsl(match["query"] or ""))
     given = {
@@ -262,8 +292,8 @@ def _read_server(rest: str, shown: str) -> dict[str, str]:
         "port": match["port"] or "",
         "user": unquote(match["user"] or ""),
         "password": unquote(match["password"] or ""),
-        "dbname": unquote(match["database"] or ""),
-        **{key: value for key, value in query.items() if key in _PASSED_ON},
+        "dbname" if dialect == "postgresql" else "database": unquote(match["database"] or ""),
+        **{key: value for key, value in query.items() if key in _PASSED_ON[dialect]},
     }
     return {key: value for key, value in given.items() if value}
 
@@ -283,7 +313,23 @@ def _make_duckdb(path: Path, read_only: bool) -> Connector:
     return DuckdbConnector(path, read_only=read_only)
 
 
-def _open_server(given: Mapping[str, str], name: str) -> Connector:
+def _open_server(dialect: str, given: Mapping[str, str], name: str) -> Connector:
+    if dialect == "mysql":
+        from amx_tui.catalog.mysql import MysqlConnector
+
+        return MysqlConnector(given, name)
     from amx_tui.catalog.postgresql import PostgresqlConnector
 
     return PostgresqlConnector(given, name)
+
+
+def _open_other(text: str, scheme: str) -> Connector:
+    from amx_tui.catalog.sqlalchemy_dialects import SqlalchemyConnector, find_dialect
+
+    if not find_dialect(scheme):
+        raise CatalogProblem(
+            f"amx-tui does not open {one_line(scheme, 40)}:// databases",
+            f"Given: {redact(text)}",
+            f"What it opens: {_OPENABLE}",
+        )
+    return SqlalchemyConnector(text, shown=redact(text))
