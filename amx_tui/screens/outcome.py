@@ -50,7 +50,7 @@ def outcome_lines(
     missing = board.targets - board.drafted
     bands = " ".join(f"{board.bands[band]} {band.value}" for band in Band if board.bands[band])
     words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
-    again = f"   t tries the {missing} missing again" if missing else ""
+    again = f"   t tries the {missing} missing again" if missing and longer is None else ""
     ended: Line = [(words, "strong"), ("   R reviews them", "key"), (again, "warn")]
     failed = batch.failure if batch is not None else None
     return [ended, *(_failure_lines(failed) if failed is not None else ()), *_longer_lines(longer)]

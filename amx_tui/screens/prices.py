@@ -15,7 +15,7 @@ from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import HeadLine, RowList
 from amx_tui.widgets.words import age, now, number, origin
 
-_MODEL, _CONTEXT, _RATE = 30, 10, 8
+_MODEL, _CONTEXT, _RATE = 28, 8, 7
 
 
 class PricesScreen(Room):
@@ -68,7 +68,8 @@ class PricesScreen(Room):
         )
         words = origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
         if model.retired and not line.profile:
-            words = f"retired {model.retired} · {words}"
+            retired = f"retired {model.retired}"
+            words = f"{retired} · {words}" if words and width >= 100 else retired
         used = 1 + _MODEL + _CONTEXT + 3 * _RATE + 2
         return [
             (f" {fit(model.id, _MODEL)}", ink),

@@ -118,6 +118,7 @@ def test_draft_shows_what_would_be_sent_before_it_is(
         await until(
             pilot, lambda: "word for word" in str(pilot.app.screen.query_one("#sent").border_title)
         )
+        await until(pilot, lambda: bool(workspace.accounts))
 
     picture(snap_compare, workspace, size, act)
 
@@ -390,6 +391,7 @@ def test_prices_name_their_source(
 ) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await go(pilot, "dollar_sign", "PricesScreen")
+        await until(pilot, lambda: pilot.app.screen.query_one("#models").virtual_size.height > 9)
 
     picture(snap_compare, workspace, size, act)
 
