@@ -299,7 +299,7 @@ class Session:
         """Twice the silence at which these batches were given up, in seconds."""
         times = max((self._longer[number] for number in batches), default=0) + 1
         present = self.draft.setup.settings.timeout_seconds if self.draft is not None else 0.0
-        return max(self._first_silence * 2.0**times, present)
+        return max((self._first_silence or present) * 2.0**times, present)
 
     def allow_longer_silence(self, batches: Iterable[int]) -> float:
         """Lets the run be silent for that long from its next request on; the seconds."""
