@@ -42,16 +42,32 @@ async def get(
     `transport` replaces the network.
 
     Raises:
+        LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
+        TimeoutError, httpx.HTTPError, httpx.InvalidURL: see `get_over`.
+    """
+    http = await asyncio.to_thread(_open_http, ca_bundle, transport)
+    async with http:
+        return await get_over(http, url, headers, most_bytes=most_bytes, seconds=seconds)
+
+
+async def get_over(
+    http: httpx.AsyncClient,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    most_bytes: int,
+    seconds: float,
+) -> Answered:
+    """The same over a client that is open already; redirects are not followed.
+
+    Raises:
         TimeoutError: it took more than `seconds`.
         httpx.HTTPError: the way there, or the answer, is broken.
         httpx.InvalidURL: `url` is none.
-        LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
     """
-    http = await asyncio.to_thread(_open_http, ca_bundle, transport)
     async with (
         asyncio.timeout(seconds),
-        http,
-        http.stream("GET", url, headers=dict(headers)) as response,
+        http.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
     ):
         body = bytearray()
         is_whole = True

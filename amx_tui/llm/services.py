@@ -4,9 +4,10 @@ spend. It asks only the host that gets the prompt, and only when it is called.""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from amx_tui.base.text import one_line
 from amx_tui.llm.failures import classify, classify_transport, describe, quote
@@ -22,7 +23,7 @@ from amx_tui.llm.model import (
     Setup,
 )
 from amx_tui.llm.models import find_model
-from amx_tui.llm.network import Answered, get, read_json
+from amx_tui.llm.network import Answered, get, get_over, read_json
 from amx_tui.llm.providers import currency_at
 from amx_tui.llm.stream import Garbled, Refusal, read_error_body
 
@@ -57,6 +58,21 @@ async def list_models(
         LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
     """
     answered = await _ask(setup, setup.endpoint.provider.models_path, _MOST_LIST, transport)
+    return _read_models(answered, setup)
+
+
+async def read_available(http: httpx.AsyncClient, setup: Setup) -> tuple[str, ...]:
+    """The ids of the models that the setup's host lists for its key, asked over `http`, which is open
+    already; empty where it does not tell."""
+    question = partial(get_over, http)
+    try:
+        answered = await _put(question, setup, setup.endpoint.provider.models_path, _MOST_LIST)
+        return tuple(row.id for row in _read_models(answered, setup))
+    except CallFailed:
+        return ()
+
+
+def _read_models(answered: Answered, setup: Setup) -> tuple[ListedModel, ...]:
     if answered.status != 200:
         raise CallFailed(_refused(answered, setup))
     rows = _list_in(_value_of(answered, setup))
@@ -161,6 +177,18 @@ def rates_per_token(
 async def _ask(
     setup: Setup, path: str, most_bytes: int, transport: httpx.AsyncBaseTransport | None
 ) -> Answered:
+    question = partial(get, ca_bundle=setup.settings.ca_bundle, transport=transport)
+    return await _put(question, setup, path, most_bytes)
+
+
+class _Question(Protocol):
+    def __call__(
+        self, url: str, headers: Mapping[str, str], *, most_bytes: int, seconds: float
+    ) -> Awaitable[Answered]: ...
+
+
+async def _put(question: _Question, setup: Setup, path: str, most_bytes: int) -> Answered:
+    """Puts `question` to the setup's host with its key; what goes wrong is a row of the table."""
     import httpx
 
     endpoint = setup.endpoint
@@ -173,12 +201,10 @@ async def _ask(
             raise CallFailed(describe(FailureKind.KEY_REJECTED, setup, key_fault=fault))
         headers["Authorization"] = f"Bearer {key.secret}"
     try:
-        return await get(
+        return await question(
             endpoint.base.rstrip("/") + path,
             headers,
             most_bytes=most_bytes,
-            ca_bundle=setup.settings.ca_bundle,
-            transport=transport,
             seconds=LONGEST_QUESTION,
         )
     except TimeoutError:

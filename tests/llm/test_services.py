@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from amx_tui.llm.model import CallFailed, FailureKind, Rates, Setup
 from amx_tui.llm.providers import PROVIDERS, currency_at, provider
-from amx_tui.llm.services import list_models, model_from_listing, read_balance, read_listing
+from amx_tui.llm.services import (
+    list_models,
+    model_from_listing,
+    read_available,
+    read_balance,
+    read_listing,
+)
 from tests.llm.setups import SECRET, setup_for
 from tests.provider import Reply, ScriptedProvider, error, html, raw, stall, status
 
@@ -185,6 +191,18 @@ async def test_a_key_that_cannot_be_a_header_is_not_sent(server: ScriptedProvide
         await list_models(setup_at(server, key="sk-über\nX-Evil: 1"))
     assert failed.value.failure.kind is FailureKind.KEY_REJECTED
     assert server.requests == []
+
+
+async def test_over_an_open_client_the_ids_alone_are_told_and_no_failure(
+    server: ScriptedProvider,
+) -> None:
+    import httpx
+
+    async with httpx.AsyncClient(follow_redirects=True) as http:
+        assert await read_available(http, setup_at(server)) == ("kimi-k2.6", "kimi-k3")
+        server.pages["/models"] = status(302, "", {"Location": f"{server.base_url}/elsewhere"})
+        assert await read_available(http, setup_at(server)) == ()
+    assert [request.path for request in server.requests] == ["/v1/models", "/v1/models"]
 
 
 # Balance. ----------------------------------------------------------------------------------------
