@@ -245,10 +245,17 @@ class SqlalchemyConnector:
         tables: list[Table] = []
         with self._read() as connection:
             inspector = inspect(connection)
-            for schema in self._list_schemas(inspector):
-                kinds = self._list_tables(inspector, schema)
+            default = inspector.default_schema_name or ""
+            listed = {
+                schema: self._list_tables(inspector, schema)
+                for schema in self._list_schemas(inspector)
+            }
+            for schema, kinds in listed.items():
                 if not kinds:
                     continue
+                # A parent that is named without a schema is where names are looked up by default.
+                homes = dict.fromkeys(kinds, schema)
+                homes |= dict.fromkeys(listed.get(default, ()), default)
                 columns, keys, parents, comments = (
                     self._reflect(connection, inspector, what, schema, sorted(kinds))
                     for what in ("columns", "pk_constraint", "foreign_keys", "table_comment")
@@ -257,7 +264,7 @@ class SqlalchemyConnector:
                     said = comments.get(name)
                     comment = said.get("text") if isinstance(said, Mapping) else None
                     made = self._make_columns(
-                        schema, columns.get(name), keys.get(name), parents.get(name)
+                        columns.get(name), keys.get(name), parents.get(name), homes
                     )
                     tables.append(
                         Table(schema, name, kinds[name], str(comment) if comment else None, made)
@@ -302,18 +309,21 @@ class SqlalchemyConnector:
         return singly
 
     def _make_columns(
-        self, schema: str, columns: object, key: object, parents: object
+        self,
+        columns: object,
+        key: object,
+        parents: object,
+        homes: Mapping[str, str],
     ) -> tuple[Column, ...]:
         names = key.get("constrained_columns") if isinstance(key, Mapping) else None
         positions = {str(name): at for at, name in enumerate(names or (), 1)}
         references: dict[str, Target] = {}
         for parent in parents if isinstance(parents, Sequence) else ():
+            table = str(parent["referred_table"])
+            schema = str(parent.get("referred_schema") or homes.get(table, ""))
             pairs = zip(parent["constrained_columns"], parent["referred_columns"], strict=False)
             for name, parent_name in pairs:
-                place = (parent.get("referred_schema") or schema, parent["referred_table"])
-                references.setdefault(
-                    str(name), Target(str(place[0]), str(place[1]), str(parent_name))
-                )
+                references.setdefault(str(name), Target(schema, table, str(parent_name)))
         made = []
         for column in columns if isinstance(columns, Sequence) else ():
             name = self._keep_name(column["name"])

@@ -19,7 +19,7 @@ from amx_tui.catalog.opening import open_database
 from amx_tui.catalog.sqlalchemy_dialects import SqlalchemyConnector
 from amx_tui.config.model import Privacy
 
-from .conftest import ODD_NAMES, MakeSqlite
+from .conftest import ODD_NAMES, MakeSqlite, MariaServer, Server
 
 _SCRIPT = """
 CREATE TABLE T001 (BUKRS CHAR(4) PRIMARY KEY, BUTXT TEXT NOT NULL DEFAULT 'none');
@@ -161,6 +161,65 @@ def test_a_database_that_is_gone_is_told(path: Path) -> None:
         connector.load()
     assert "books" in caught.value.what
     assert caught.value.remedy
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_comments_and_every_kind_of_table_come_from_a_dialect_that_knows_them(
+    postgresql: Server,
+) -> None:
+    postgresql.run("CREATE DATABASE through")
+    postgresql.run(
+        "CREATE SCHEMA fin",
+        "CREATE TABLE t001 (bukrs char(4) PRIMARY KEY, tags text[])",
+        'CREATE TABLE fin."Bseg" (belnr int, bukrs char(4) REFERENCES t001)',
+        "CREATE MATERIALIZED VIEW fin.totals AS SELECT count(*) AS n FROM t001",
+        "CREATE VIEW fin.slow AS SELECT 1 AS x FROM pg_sleep(60)",
+        "COMMENT ON TABLE t001 IS 'Company codes'",
+        "COMMENT ON COLUMN t001.bukrs IS 'Company code'",
+        "COMMENT ON COLUMN fin.totals.n IS 'How many'",
+        "INSERT INTO t001 VALUES ('1000', ARRAY['a', 'b'])",
+        database="through",
+    )
+    socket = f"host={postgresql.folder}"
+    connector = SqlalchemyConnector(f"postgresql+psycopg://owner@/through?{socket}")
+    try:
+        catalog = connector.load()
+        assert [(t.schema, t.name, t.kind.value, t.comment) for t in catalog.tables] == [
+            ("fin", "Bseg", "table", None),
+            ("fin", "slow", "view", None),
+            ("fin", "totals", "materialized view", None),
+            ("public", "t001", "table", "Company codes"),
+        ]
+        bseg, slow, _, t001 = catalog.tables
+        assert bseg.columns[1].references == Target("public", "t001", "bukrs")
+        assert t001.columns[0].comment == "Company code"
+        assert catalog.comment(Target("fin", "totals", "n")) == "How many"
+        assert connector.evidence(t001, ["tags"], Privacy.VALUES)["tags"].samples == ("['a', 'b']",)
+        assert connector.evidence(slow, ["x"], Privacy.VALUES)["x"].samples == ()
+        assert connector.evidence(bseg, ["belnr"], Privacy.VALUES)["belnr"].samples == ()
+        assert connector.tables()
+    finally:
+        connector.close()
+        postgresql.run("DROP DATABASE through WITH (FORCE)")
+
+
+@pytest.mark.xdist_group("mariadb")
+def test_comments_come_from_a_dialect_that_reads_table_by_table(mariadb: MariaServer) -> None:
+    mariadb.ask(
+        "CREATE DATABASE through",
+        "CREATE TABLE through.t (a INT PRIMARY KEY COMMENT 'of a', d DATE) COMMENT 'of t'",
+        "INSERT INTO through.t VALUES (1, '2024-02-29')",
+    )
+    socket = f"unix_socket={mariadb.socket}"
+    connector = SqlalchemyConnector(f"mysql+pymysql://root@/through?{socket}")
+    try:
+        (table,) = [table for table in connector.load().tables if table.schema == "through"]
+        assert (table.comment, table.columns[0].comment) == ("of t", "of a")
+        evidence = connector.evidence(table, ["a", "d"], Privacy.VALUES)
+        assert [told.samples for told in evidence.values()] == [("1",), ("2024-02-29",)]
+    finally:
+        connector.close()
+        mariadb.ask("DROP DATABASE through")
 
 
 @pytest.mark.parametrize(
