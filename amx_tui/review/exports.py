@@ -83,6 +83,14 @@ _NOTES: dict[str, tuple[str, ...]] = {
         "SQLite itself has no COMMENT ON. Run this where the same tables live in a database that",
         "has it, such as PostgreSQL or DuckDB; names stand as SQLite spells them, without a schema.",
     ),
+    "mysql": (
+        "MySQL and MariaDB have no COMMENT ON; what they can keep, amx-tui writes itself. Run this",
+        "where the same tables live in a database that has it, such as PostgreSQL or DuckDB.",
+    ),
+    "mssql": (
+        "SQL Server has no COMMENT ON. Run this where the same tables live in a database that has",
+        "it, such as PostgreSQL or DuckDB.",
+    ),
 }
 _WITHOUT_SCHEMA = frozenset({"sqlite"})
 
