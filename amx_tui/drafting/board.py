@@ -275,8 +275,9 @@ class Board:
                     f" asking again with {_number(budget)}"
                 )
                 self._say(line.number, text, at)
-            case ParameterDropped(_, name, reason, at):
-                text = f"{line.title}: {one_line(name, 60)} left out: {one_line(reason, 200)}"
+            case ParameterDropped(_, name, reason, at, instead):
+                done = f"replaced by {one_line(instead, 60)}" if instead else "left out"
+                text = f"{line.title}: {one_line(name, 60)} {done}: {one_line(reason, 200)}"
                 self._say(line.number, text, at)
             case BatchFinished(_, missing, unusable, at):
                 self._close(line, BatchState.FINISHED, len(missing), at)

@@ -430,8 +430,9 @@ class Run:
                             self._say(WaitingToRetry(number, seconds, why, self._clock()))
                         case BudgetRaise(spent, budget):
                             self._say(BudgetRaised(number, spent, budget, self._clock()))
-                        case ParameterDrop(name, reason):
-                            self._say(ParameterDropped(number, name, reason, self._clock()))
+                        case ParameterDrop(name, reason, instead):
+                            now = self._clock()
+                            self._say(ParameterDropped(number, name, reason, now, instead))
                         case Ended(reason):
                             finish_reason = reason
                     await self._has_room.wait()

@@ -206,10 +206,13 @@ class BudgetRaised:
 
 @dataclass(frozen=True, slots=True)
 class ParameterDropped:
+    """`instead` is what is sent in its place, empty where it is only left out."""
+
     batch: int
     name: str
     reason: str
     at: float = 0.0
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

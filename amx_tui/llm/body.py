@@ -14,6 +14,9 @@ from amx_tui.llm.model import BudgetAs, Message, ParameterDrop, Setup
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # The most that an empty answer is asked again with, in tokens.
 MOST_OUTPUT = 131_072
+# How many others are told beside each token. The confidence needs none of them, but some servers tell
+# nothing where none are asked for; AMX asks for so many.
+TOP_LOGPROBS = 5
 
 _BUDGETS: tuple[BudgetAs, BudgetAs] = ("max_tokens", "max_completion_tokens")
 
@@ -44,7 +47,15 @@ def request_body(
             body[name] = budget
             break
     effort = effort_for(setup)
-    if effort is not None:
+    if not thinks(setup):
+        if model.reasons and model.off_as == "thinking":
+            body["thinking"] = {"type": "disabled"}
+        elif model.reasons:
+            body["reasoning"] = {"effort": "none"}
+        if model.has_logprobs:
+            body["logprobs"] = True
+            body["top_logprobs"] = TOP_LOGPROBS
+    elif effort is not None:
         match model.effort_as or provider.effort_as:
             case "reasoning":
                 body["reasoning"] = {"effort": effort}
@@ -52,6 +63,8 @@ def request_body(
                 body["reasoning_effort"] = effort
             case "none":
                 pass
+    if "logprobs" in without:
+        without |= {"top_logprobs"}  # the one means nothing without the other
     return {name: value for name, value in body.items() if name not in without}
 
 
@@ -60,7 +73,7 @@ def output_budget(setup: Setup, prompt_tokens: int) -> int:
     routes at least `AMX_LLM_MIN_MAX_TOKENS`, and never more than the model gives or than its context
     leaves after `prompt_tokens`; at least 1."""
     wanted = setup.profile.max_tokens
-    if setup.model.reasons:
+    if thinks(setup):
         wanted = max(wanted, setup.settings.min_max_tokens)
     return limit_output(setup, wanted, prompt_tokens)
 
@@ -81,11 +94,18 @@ def limit_output(setup: Setup, wanted: int, prompt_tokens: int) -> int:
     return max(min(limits), 1)
 
 
+def thinks(setup: Setup) -> bool:
+    """Whether the model thinks before it answers: always, unless the effort is `none` and the model can
+    be switched off."""
+    model = setup.model
+    return model.reasons and not (setup.settings.reasoning_effort == "none" and model.off_as)
+
+
 def effort_for(setup: Setup) -> str | None:
     """The effort that is asked for, in the model's own scale: `AMX_REASONING_EFFORT`, or the nearest
     lower level that the model has, or its lowest. None where no effort is said."""
     model = setup.model
-    if not model.reasons or (model.effort_as or setup.endpoint.provider.effort_as) == "none":
+    if not thinks(setup) or (model.effort_as or setup.endpoint.provider.effort_as) == "none":
         return None
     wanted = setup.settings.reasoning_effort
     if wanted in model.efforts or wanted not in EFFORTS:
@@ -110,7 +130,7 @@ def pinned_parameters(setup: Setup) -> tuple[ParameterDrop, ...]:
         levels = ", ".join(model.efforts)
         drops.append(
             ParameterDrop(
-                "effort", f"{model.id} knows {levels}; {effort} is sent instead of {wanted}"
+                f"effort {wanted}", f"{model.id} has no such level, only {levels}", instead=effort
             )
         )
     return tuple(drops)

@@ -10,6 +10,8 @@ import random
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from amx_tui import __version__
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
 _NEEDED = frozenset({"model", "messages", "stream"})
 # An idle connection is kept for the next batch; a new one costs a handshake. Seconds.
 _KEEP_ALIVE = 60.0
+# Models that a failure names of those that a key has.
+_MOST_NAMES = 8
+# Bytes and seconds that their list may take: the failure waits for it.
+_MOST_LISTING = 8_000_000
+_LONGEST_LISTING = 5.0
 
 
 class Client:
@@ -54,6 +61,7 @@ class Client:
 
     Making one imports httpx and reads certificates (about 0.2 s the first time), needs no event loop,
     and may be done in a worker thread. `concurrency` is how many requests may be out at once;
+    `refused` remembers which parameters this model is not asked with any more, for the next client;
     `transport` replaces the network, `sleep` the waiting between attempts.
 
     Raises:
@@ -65,6 +73,7 @@ class Client:
         setup: Setup,
         *,
         concurrency: int,
+        refused: set[str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -73,12 +82,55 @@ class Client:
         self._sleep = sleep
         self._http = _open_http(setup, transport)
         self._headers = _request_headers(setup)
-        self._refused: set[str] = set()
+        self._refused = refused if refused is not None else set()
         self._unsaid = list(pinned_parameters(setup))
+        title = setup.endpoint.provider.title
+        for name in sorted(self._refused):
+            self._unsaid.append(ParameterDrop(name, f"{title} refused it before"))
+        self._available: str | None = None
 
     def call(self, messages: Sequence[Message]) -> Call:
         """A conversation that has not begun; it begins with `Call.events()`."""
         return Call(self, tuple(messages))
+
+    async def _say_available(self, failure: Failure) -> Failure:
+        """`failure` with the models that this key has, where the provider lists them. It is asked once,
+        with the same key at the same host."""
+        if self._available is None:
+            ids = await self._list_available()
+            own = [id for id in ids if "kimi" in id or "moonshot" in id]
+            shown = (own or list(ids))[:_MOST_NAMES]
+            more = f" and {len(ids) - len(shown)} more" if len(ids) > len(shown) else ""
+            self._available = f"{', '.join(shown)}{more}" if shown else ""
+        if not self._available:
+            return failure
+        return replace(failure, remedy=f"{failure.remedy}. This key has {self._available}")
+
+    async def _list_available(self) -> list[str]:
+        """The ids of the models that the host lists for this key; none where it does not tell."""
+        import httpx
+
+        from amx_tui.llm.network import read_json
+        from amx_tui.llm.services import read_listing
+
+        endpoint = self.setup.endpoint
+        url = f"{_plain_base(endpoint.base)}{endpoint.provider.models_path}"
+        headers = self._headers | {"Accept": "application/json"}
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(_LONGEST_LISTING),
+                self._http.stream("GET", url, headers=headers) as response,
+            ):
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _MOST_LISTING:
+                        return []
+            said = read_json(bytes(body)) if response.is_success else None
+        except (TimeoutError, ValueError, httpx.HTTPError, httpx.InvalidURL):
+            return []
+        rows = said.get("data") if isinstance(said, dict) else None
+        return [row.id for row in read_listing(rows)] if isinstance(rows, list) else []
 
     async def aclose(self) -> None:
         """Closes what connections are left. Calls still going on fail."""
@@ -152,6 +204,9 @@ class Call:
                 yield UsageSeen(exchange.usage)
             if broken is None:
                 finish = exchange.finish or "stop"
+                if finish == "content_filter":
+                    failure = describe(FailureKind.CONTENT_FILTERED, setup)
+                    raise CallFailed(replace_retried(failure, False))
                 if exchange.has_answer:
                     client.limiter.note_success()
                     yield Ended(finish)
@@ -177,13 +232,17 @@ class Call:
             row = FAILURES[failure.kind]
             if exchange.has_answer:
                 raise CallFailed(replace_retried(failure, row.leaves_rest))
+            if failure.kind is FailureKind.MODEL_MISSING:
+                failure = await client._say_available(failure)
             if not failure.is_retried or failures[failure.kind] >= row.attempts:
                 raise CallFailed(replace_retried(failure, False))
             # Jitter keeps several calls that were refused together from coming back together.
             wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
             wait = max(wait, failure.retry_after or 0.0)
-            yield RetryWait(wait, failure)
-            await client._sleep(wait)
+            is_wall = failure.kind is FailureKind.RATE_LIMITED
+            with client.limiter.pause() if is_wall else nullcontext():
+                yield RetryWait(wait, failure)
+                await client._sleep(wait)
 
     def _enter(self, phase: Phase, attempt: int) -> PhaseChanged:
         self.countdown.phase = phase
@@ -202,8 +261,6 @@ class Call:
 
     def _nothing_visible(self, finish: str, budget: int) -> Failure:
         setup = self._client.setup
-        if finish == "content_filter":
-            return describe(FailureKind.CONTENT_FILTERED, setup)
         if finish != "length":
             return describe(FailureKind.NOTHING_VISIBLE, setup)
         failure = describe(
@@ -220,8 +277,8 @@ class Call:
         other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}.get(
             name
         )
-        replaced = f"replaced by {other}; " if other in body else ""
-        return ParameterDrop(name, f"{replaced}{setup.endpoint.provider.title} said: {said}")
+        instead = other if other is not None and other in body else ""
+        return ParameterDrop(name, f"{setup.endpoint.provider.title} said: {said}", instead)
 
 
 def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None:
@@ -240,6 +297,11 @@ def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None
         if (match := re.search(rf"(?<![\w-]){name}(?![\w-])", message))
     ]
     return min(found)[1] if found else None
+
+
+def _plain_base(base: str) -> str:
+    """`base` without what some people copy along."""
+    return base.rstrip("/").removesuffix("/chat/completions")
 
 
 def _request_headers(setup: Setup) -> dict[str, str]:

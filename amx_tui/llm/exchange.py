@@ -17,6 +17,7 @@ from amx_tui.llm.model import (
     AnswerText,
     Failure,
     FailureKind,
+    Phase,
     ReasoningText,
     Setup,
     Usage,
@@ -264,5 +265,6 @@ class Exchange:
             self._setup,
             seconds=f"{countdown.limit:g}",
             phase=countdown.phase.value,
+            is_connecting="yes" if countdown.phase is Phase.CONNECTING else "",
             is_first="" if self.has_answer else "yes",
         )

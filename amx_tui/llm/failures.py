@@ -16,7 +16,13 @@ from types import MappingProxyType
 
 from amx_tui.base.text import one_line
 from amx_tui.llm.model import Failure, FailureKind, Setup
-from amx_tui.llm.providers import host_of, key_page_for, other_bases
+from amx_tui.llm.providers import (
+    host_of,
+    is_own_base,
+    key_page_for,
+    limit_page_for,
+    other_bases,
+)
 
 # Server messages are quoted up to so many characters.
 _QUOTED = 200
@@ -120,13 +126,33 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
             what=("{provider} limits how much this account may ask at once (429)",),
             why=(_SAID, "New accounts have low limits"),
             remedy=(
-                "Press t to try again in {wait}, lower column_batch_size, or ask {provider} for a higher"
-                " tier",
-                "Press t to try again, lower column_batch_size, or ask {provider} for a higher tier",
+                When(
+                    "tokens",
+                    "Press t to try {again}, and lower column_batch_size (now {batch_size}): tokens are"
+                    " what is counted. A higher tier is asked for at {limit_page}",
+                ),
+                "Press t to try {again}, lower column_batch_size (now {batch_size}), or ask for a higher"
+                " tier at {limit_page}",
+                "Press t to try {again}, lower column_batch_size (now {batch_size}), or ask {provider}"
+                " for a higher tier",
             ),
             attempts=7,
             first_wait=1.0,
             leaves_rest=True,
+        ),
+        # Asking again today would only be refused again.
+        FailureKind.DAY_LIMITED: FailureRow(
+            what=("The limit of the day at {provider} is reached (429)",),
+            why=(_SAID, "This account may ask only so much a day"),
+            remedy=(
+                "Press t from {reset} on; or P for another profile. A higher tier is asked for at"
+                " {limit_page}",
+                "Press t from {reset} on; or P for another profile",
+                "Press t tomorrow, when the count begins anew, or P for another profile. A higher tier is"
+                " asked for at {limit_page}",
+                "Press t tomorrow, when the count begins anew, or P for another profile",
+            ),
+            hits_all=True,
         ),
         FailureKind.OVERLOADED: FailureRow(
             what=("{provider} is overloaded",),
@@ -200,7 +226,14 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
                 ),
                 "The network, a firewall or a missing proxy (HTTPS_PROXY) may be in the way",
             ),
-            remedy=("Press t to try again, or P to check the API base {base}",),
+            remedy=(
+                When(
+                    "proxy",
+                    "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, name and password in them too, then"
+                    " start again",
+                ),
+                "Press t to try again, or P to check the API base {base}",
+            ),
             attempts=3,
             hits_all=True,
         ),
@@ -228,6 +261,11 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
                 "{provider} said nothing for {limit} s",
             ),
             why=(
+                When(
+                    "is_connecting",
+                    "No connection came about: a firewall may swallow it, or a proxy be missing"
+                    " (HTTPS_PROXY)",
+                ),
                 When("is_first", "Thinking models can be slow to begin"),
                 "The connection may have gone dead",
             ),
@@ -346,6 +384,9 @@ _KIND_OF_STATUS: Mapping[int, FailureKind] = MappingProxyType(
         529: FailureKind.OVERLOADED,
     }
 )
+# Of a rate limit: what is counted by the day, and what in tokens. Moonshot's own words are RPM, TPM and TPD.
+_BY_DAY = re.compile(r"\b[TR]PD\b|per[- ]day|daily|/day", re.I)
+_IN_TOKENS = re.compile(r"\bTP[MD]\b|tokens? (per|/) ?(min|day)|token rate", re.I)
 _PASSWORD = re.compile(r"//[^/@]*@")
 _AFTER = re.compile(r"(?:again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|milli|m(?:in)|s|$)", re.I)
 _UNITS = {"ms": 0.001, "milli": 0.001, "min": 60.0}
@@ -374,8 +415,13 @@ def classify(
     if status == 407:
         words |= {"proxy": "yes", "cause": "the proxy wants a name and a password"}
     wait = _asked_wait(headers, message)
+    if kind is FailureKind.RATE_LIMITED and _BY_DAY.search(message):
+        kind = FailureKind.DAY_LIMITED
     if wait is not None:
-        words["wait"] = f"{wait:.0f} s"
+        words["again"] = f"again in {wait:.0f} s"
+        words["reset"] = _moment(wait)
+    if _IN_TOKENS.search(message):
+        words["tokens"] = "yes"
     failure = describe(kind, setup, status=status, retry_after=wait, **words)
     return failure if status != 407 else replace_retried(failure, False)
 
@@ -401,6 +447,7 @@ def describe(
         hits_all=row.hits_all,
         retry_after=retry_after,
         status=status,
+        other_base=known.get("other_base") if kind is FailureKind.KEY_REJECTED else None,
     )
 
 
@@ -474,8 +521,9 @@ def _kind(status: int | None, error_type: str, message: str) -> FailureKind:
 
 
 def _asked_wait(headers: Mapping[str, str], message: str) -> float | None:
-    """Seconds that the provider wants us to wait: `Retry-After` as seconds or as a date, or its
-    sentence, such as "please try again after 1 seconds"."""
+    """Seconds that the provider wants us to wait: `Retry-After` as seconds or as a date; its sentence,
+    such as "please try again after 1 seconds"; or `X-RateLimit-Reset`, a moment in seconds or
+    milliseconds since 1970 (openrouter.ai/docs/api/reference/limits)."""
     import time
 
     header = headers.get("retry-after", "").strip()
@@ -490,23 +538,39 @@ def _asked_wait(headers: Mapping[str, str], message: str) -> float | None:
                 seconds = None
     if seconds is None and (match := _AFTER.search(message)):
         seconds = float(match[1]) * _UNITS.get(match[2].lower(), 1.0)
+    reset = headers.get("x-ratelimit-reset", "").strip()
+    if seconds is None and reset.isascii() and reset.isdigit() and len(reset) in (10, 13):
+        seconds = int(reset) / (1000 if len(reset) == 13 else 1) - time.time()
     # Also refuses NaN and infinity, which a header may well say.
     return seconds if seconds is not None and 0 < seconds < 1e7 else None
+
+
+def _moment(seconds: float) -> str:
+    """The local time in so many seconds, with its day where that is another one."""
+    import time
+
+    then = time.localtime(time.time() + seconds)
+    is_today = then.tm_yday == time.localtime().tm_yday
+    return time.strftime("%H:%M" if is_today else "%d %B, %H:%M", then)
 
 
 def _words(setup: Setup, status: int | None) -> dict[str, str]:
     model, endpoint, settings = setup.model, setup.endpoint, setup.settings
     base, key = endpoint.base, endpoint.key
-    others = other_bases(endpoint.provider, base) if len(endpoint.provider.bases) > 1 else ()
+    # A key goes from one host of its provider to another, never there from somebody else's.
+    others = other_bases(endpoint.provider, base) if is_own_base(endpoint.provider, base) else ()
     return {
         "provider": endpoint.provider.title,
         "host": one_line(host_of(base) or base, 80),
         "base": one_line(_PASSWORD.sub("//", base), 120),
         "other_hosts": " and ".join(map(host_of, others)),
         "other_bases": " or ".join(others),
+        "other_base": others[0] if others and key else "",
         "key_source": one_line(key.source, 120) if key else "",
         "key_hint": key.hint if key else "",
         "no_key": "" if key else "yes",
+        "again": "again",
+        "limit_page": limit_page_for(endpoint.provider, base),
         "key_page": key_page_for(endpoint.provider, base),
         "model": one_line(model.id, 80),
         "retired": model.retired or "",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 # So many whole answers in a row, and one more slot is tried.
 _SUCCESSES = 4
@@ -22,6 +22,7 @@ class Limiter:
         self._slots = self._most
         self._taken = 0
         self._successes = 0
+        self._pauses = 0
         self._queue: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -39,6 +40,17 @@ class Limiter:
             self._taken -= 1
             self._hand_on()
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """No slot is handed out meanwhile: whoever asked now would run into the same wall. What is out
+        already goes on."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            self._hand_on()
+
     def note_success(self) -> None:
         """An answer came through: after some of them, a slot that was taken away is given back."""
         self._successes += 1
@@ -53,7 +65,7 @@ class Limiter:
         self._successes = 0
 
     async def _take(self) -> None:
-        if self._taken < self._slots and not self._queue:
+        if self._taken < self._slots and not self._queue and not self._pauses:
             self._taken += 1
             return
         turn = asyncio.get_running_loop().create_future()
@@ -71,7 +83,7 @@ class Limiter:
             raise
 
     def _hand_on(self) -> None:
-        while self._queue and self._taken < self._slots:
+        while self._queue and self._taken < self._slots and not self._pauses:
             turn = self._queue.popleft()
             if not turn.done():
                 self._taken += 1

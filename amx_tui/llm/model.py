@@ -11,6 +11,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.config.model import Key, Profile, Settings
 
 EffortAs = Literal["reasoning", "reasoning_effort", "none"]
+OffAs = Literal["reasoning", "thinking"]
 BudgetAs = Literal["max_tokens", "max_completion_tokens"]
 
 
@@ -34,6 +35,10 @@ class Provider:
     # How effort is said on reasoning routes, unless the model says otherwise.
     effort_as: EffortAs = "reasoning"
     budget_as: BudgetAs = "max_tokens"
+    # Its models tell token probabilities when they do not think.
+    has_logprobs: bool = False
+    # Where limits are explained and higher ones asked for: one page for each base, or one for all.
+    limit_pages: tuple[str, ...] = ()
     models_path: str = "/models"  # below the base
     balance_path: str = ""  # below the base; empty where a key cannot ask for it
     currencies: tuple[str, ...] = ()  # of the balance: one for each base, or one for all
@@ -67,8 +72,9 @@ class Model:
     reasons: bool = False
     effort_as: EffortAs | None = None  # None: as the provider says it
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high")
+    off_as: OffAs | None = None  # how thinking is switched off; None: it cannot be
     pins_temperature: bool = False
-    has_logprobs: bool = False
+    has_logprobs: bool = False  # where it does not think
     rates: Rates | None = None
     pick_when: str = ""
     retired: str | None = None  # ISO date since when
@@ -160,6 +166,7 @@ class FailureKind(StrEnum):
     FORBIDDEN = "forbidden"
     MODEL_MISSING = "model missing"
     RATE_LIMITED = "rate limited"
+    DAY_LIMITED = "limit of the day reached"
     OVERLOADED = "overloaded"
     QUOTA_SPENT = "quota spent"
     CONTEXT_OVERFLOW = "context overflow"
@@ -178,7 +185,9 @@ class FailureKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failure in a person's words. `hits_all` is true where every other request of the run would
-    fail the same way; `retry_after` is what the provider asked for, in seconds.
+    fail the same way; `retry_after` is what the provider asked for, in seconds. `other_base` is the
+    provider's own other host where it is the key that was refused: it may belong there, and goes there
+    only when a person says so.
 
     `is_retried` in a `RetryWait`: the call asks again by itself. In a `CallFailed`: the answer broke
     off after text had been handed out, so that the call could not; what is missing may be asked for
@@ -193,6 +202,7 @@ class Failure:
     hits_all: bool = False
     retry_after: float | None = None
     status: int | None = None
+    other_base: str | None = None
 
 
 class CallFailed(LlmProblem):
@@ -252,10 +262,12 @@ class BudgetRaise:
 
 @dataclass(frozen=True, slots=True)
 class ParameterDrop:
-    """A parameter was left out or replaced, because the model pins it or the provider refused it."""
+    """A parameter was left out or replaced, because the model pins it or the provider refused it.
+    `instead` is what is sent in its place, such as `low` or `max_completion_tokens`."""
 
     name: str
     reason: str
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

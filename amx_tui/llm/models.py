@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from amx_tui.llm.model import Model, Rates
+from amx_tui.llm.providers import PROVIDERS
 
 _K = 1024
 # Sources of the figures. Dates of retirement: the "Deprecated models" section of
@@ -48,6 +49,7 @@ def _openrouter(id: str, input: float, output: float, like: Model) -> Model:
         has_logprobs=False,
         effort_as=None,
         efforts=("minimal", "low", "medium", "high"),
+        off_as="reasoning" if like.off_as else None,
         retired=None,
         successor=None,
         openrouter_id=None,
@@ -85,6 +87,7 @@ _K26 = Model(
     context=256 * _K,
     max_output=256 * _K,
     reasons=True,
+    off_as="thinking",
     pins_temperature=True,
     has_logprobs=True,
     rates=Rates(0.95, 4, 0.16, _LISTED),
@@ -97,6 +100,7 @@ _K25 = Model(
     context=256 * _K,
     max_output=256 * _K,
     reasons=True,
+    off_as="thinking",
     pins_temperature=True,
     has_logprobs=True,
     rates=Rates(0.60, 3, 0.10, _LISTED),
@@ -121,6 +125,7 @@ _K2_0905 = Model(
     id="kimi-k2-0905-preview",
     provider="kimi",
     context=256 * _K,
+    has_logprobs=True,
     rates=Rates(0.60, 2.50, 0.15, _LISTED_BEFORE),
     pick_when="follows instructions without thinking first: fast, for names that say something",
     retired=_K2_END,
@@ -216,8 +221,9 @@ def find_model(provider_id: str, model_id: str) -> Model:
                 provider=provider_id,
                 effort_as=None,
                 efforts=("minimal", "low", "medium", "high"),
+                off_as=None,
                 pins_temperature=known.pins_temperature and provider_id == "kimi",
-                has_logprobs=False,
+                has_logprobs=_tells_logprobs(provider_id, known.reasons),
                 rates=None,
                 pick_when="",
                 retired=None,
@@ -233,9 +239,20 @@ def find_model(provider_id: str, model_id: str) -> Model:
                 context=inference.context,
                 reasons=inference.reasons,
                 pins_temperature=inference.pins_temperature and provider_id in ("kimi", "openai"),
+                has_logprobs=_tells_logprobs(provider_id, inference.reasons),
                 is_inferred=True,
             )
-    return Model(id=model_id, provider=provider_id, is_inferred=True)
+    return Model(
+        id=model_id,
+        provider=provider_id,
+        has_logprobs=_tells_logprobs(provider_id, False),
+        is_inferred=True,
+    )
+
+
+def _tells_logprobs(provider_id: str, reasons: bool) -> bool:
+    row = PROVIDERS.get(provider_id)
+    return row is not None and row.has_logprobs and not reasons
 
 
 def models_of(provider_id: str) -> tuple[Model, ...]:

@@ -25,6 +25,12 @@ _ROWS = (
         ),
         key_prefix="sk-",
         pick_when="a direct relationship with Moonshot",
+        has_logprobs=True,
+        # The tier rises with what was recharged in all: platform.moonshot.ai/docs/pricing/limits.
+        limit_pages=(
+            "https://platform.moonshot.cn/docs/pricing/limits",
+            "https://platform.moonshot.ai/docs/pricing/limits",
+        ),
         # platform.kimi.ai/docs/api/balance: yuan on .cn, dollars on .ai.
         balance_path="/users/me/balance",
         currencies=("¥", "$"),
@@ -35,6 +41,7 @@ _ROWS = (
         bases=("https://openrouter.ai/api/v1",),
         key_variable="OPENROUTER_API_KEY",
         key_pages=("https://openrouter.ai/settings/keys",),
+        limit_pages=("https://openrouter.ai/docs/api/reference/limits",),
         key_prefix="sk-or-",
         pick_when="one key for many providers; still serves models that Moonshot has retired",
         # openrouter.ai/docs, "Get credits"; some kinds of key may not ask.
@@ -48,6 +55,8 @@ _ROWS = (
         bases=("https://api.openai.com/v1",),
         key_variable="OPENAI_API_KEY",
         key_pages=("https://platform.openai.com/api-keys",),
+        has_logprobs=True,
+        limit_pages=("https://platform.openai.com/settings/organization/limits",),
         key_prefix="sk-",
         pick_when="you already have a key there",
         effort_as="reasoning_effort",
@@ -59,6 +68,7 @@ _ROWS = (
         bases=("https://api.deepseek.com/v1",),
         key_variable="DEEPSEEK_API_KEY",
         key_pages=("https://platform.deepseek.com/api_keys",),
+        has_logprobs=True,
         key_prefix="sk-",
         pick_when="you already have a key there",
         effort_as="none",
@@ -76,6 +86,8 @@ _ROWS = (
         title="an OpenAI-compatible server",
         bases=("http://localhost:8000/v1",),
         needs_key=False,
+        # vLLM and llama.cpp do; one that does not is not asked twice.
+        has_logprobs=True,
         pick_when="your own vLLM, llama.cpp, LM Studio or gateway",
         effort_as="none",
     ),
@@ -121,10 +133,19 @@ def is_own_base(row: Provider, base: str) -> bool:
 
 def key_page_for(row: Provider, base: str) -> str:
     """Where a key that works at `base` is made; the first page where `base` is no base of the row."""
-    for own, page in zip(row.bases, row.key_pages, strict=False):
+    return _page_for(row, base, row.key_pages)
+
+
+def limit_page_for(row: Provider, base: str) -> str:
+    """Where a higher limit at `base` is asked for; empty where the provider has no such page."""
+    return _page_for(row, base, row.limit_pages)
+
+
+def _page_for(row: Provider, base: str, pages: tuple[str, ...]) -> str:
+    for own, page in zip(row.bases, pages, strict=False):
         if host_of(own) == host_of(base):
             return page
-    return row.key_page
+    return pages[0] if pages else ""
 
 
 def currency_at(row: Provider, base: str) -> str:

@@ -252,7 +252,9 @@ class Store:
                 said = f"thinking spent all {event.spent} tokens; asked again with {event.budget}"
                 self._add_note(run, event.batch, event.at, said)
             case ParameterDropped():
-                self._add_note(run, event.batch, event.at, f"{event.name} left out: {event.reason}")
+                done = f"replaced by {event.instead}" if event.instead else "left out"
+                said = f"{event.name} {done}: {event.reason}"
+                self._add_note(run, event.batch, event.at, said)
             case RunEnded():
                 self._end_run(run, event)
             case BatchPhase() | ReasoningDelta() | AnswerDelta():

@@ -45,7 +45,16 @@ def test_every_request_streams_and_asks_for_the_usage() -> None:
         ("kimi", "kimi-k3", {"reasoning_effort"}, {"reasoning", "temperature", "logprobs"}),
         ("kimi", "kimi-k2.6", {"reasoning"}, {"temperature", "logprobs", "top_logprobs"}),
         ("kimi", "kimi-k2.7-code-highspeed", {"reasoning"}, {"temperature"}),
-        ("kimi", "moonshot-v1-32k", {"temperature"}, {"reasoning", "reasoning_effort"}),
+        (
+            "kimi",
+            "moonshot-v1-32k",
+            {"temperature", "logprobs", "top_logprobs"},
+            {"reasoning", "reasoning_effort"},
+        ),
+        ("kimi", "kimi-k2-instruct", {"temperature", "logprobs"}, {"reasoning"}),
+        ("openrouter", "moonshotai/kimi-k2-0905", {"temperature"}, {"logprobs", "reasoning"}),
+        ("openai", "gpt-4o", {"logprobs"}, {"reasoning_effort"}),
+        ("ollama", "qwen3", {"max_tokens"}, {"logprobs"}),
         ("openrouter", "moonshotai/kimi-k2-thinking", {"reasoning", "temperature"}, {"logprobs"}),
         ("openrouter", "moonshotai/kimi-k3", {"reasoning"}, {"reasoning_effort"}),
         ("openai", "gpt-5-mini", {"reasoning_effort", "max_completion_tokens"}, {"max_tokens"}),
@@ -80,10 +89,33 @@ def test_an_effort_that_a_model_lacks_becomes_the_nearest_lower_one_and_is_said(
 ) -> None:
     setup = setup_for("kimi", model, settings=Settings(reasoning_effort=wanted))
     assert effort_for(setup) == sent
-    said = [drop for drop in pinned_parameters(setup) if drop.name == "effort"]
+    said = [drop for drop in pinned_parameters(setup) if drop.name.startswith("effort")]
     assert bool(said) == (sent is not None and sent != wanted)
     if said:
-        assert wanted in said[0].reason and str(sent) in said[0].reason
+        assert wanted in said[0].name and said[0].instead == sent
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "said"),
+    [
+        ("kimi", "kimi-k2.6", {"thinking": {"type": "disabled"}, "logprobs": True}),
+        ("openrouter", "moonshotai/kimi-k2.6", {"reasoning": {"effort": "none"}}),
+    ],
+)
+def test_a_model_that_can_be_kept_from_thinking_is_with_effort_none(
+    provider: str, model: str, said: dict[str, Any]
+) -> None:
+    setup = setup_for(provider, model, settings=Settings(reasoning_effort="none"), max_tokens=4096)
+    body = request_body(setup, MESSAGES, budget=output_budget(setup, 100))
+    assert {name: body.get(name) for name in said} == said
+    assert body["max_tokens"] == 4096  # no room for thoughts is needed
+    assert effort_for(setup) is None
+    assert not [drop for drop in pinned_parameters(setup) if drop.name.startswith("effort")]
+
+
+def test_without_logprobs_no_others_are_asked_for() -> None:
+    body = body_of("kimi", "moonshot-v1-32k", without=frozenset({"logprobs"}))
+    assert not {"logprobs", "top_logprobs"} & body.keys()
 
 
 def test_a_pinned_temperature_is_left_out_and_said() -> None:

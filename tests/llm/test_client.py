@@ -266,7 +266,7 @@ async def test_max_tokens_is_replaced_where_only_its_other_name_is_known(
     )
     events, failure = await ask(setup_for(base=provider.base_url))
     assert failure is None
-    assert "max_completion_tokens" in of(ParameterDrop, events)[0].reason
+    assert of(ParameterDrop, events)[0].instead == "max_completion_tokens"
     assert provider.requests[1].body["max_completion_tokens"] == 32_768
     assert "max_tokens" not in provider.requests[1].body
 
@@ -304,6 +304,75 @@ async def test_calls_that_are_refused_together_say_it_once(provider: ScriptedPro
     assert [failure for _, failure in calls] == [None] * 3
     assert sum(len(of(ParameterDrop, events)) for events, _ in calls) == 1
     assert len(provider.requests) <= 6
+
+
+async def test_what_a_model_refused_is_not_tried_by_the_next_run_of_the_session(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(error(400, "unknown field: temperature"))
+    refused: set[str] = set()
+    setup = setup_for(base=provider.base_url)
+    for _ in range(2):
+        client = Client(setup, concurrency=1, refused=refused, sleep=Waits())
+        events, failure = await collect(client.call(MESSAGES))
+        await client.aclose()
+        assert failure is None
+        assert [drop.name for drop in of(ParameterDrop, events)] == ["temperature"]
+    assert ["temperature" in request.body for request in provider.requests] == [True, False, False]
+
+
+async def test_probabilities_are_asked_for_and_come_with_the_text(
+    provider: ScriptedProvider,
+) -> None:
+    def token(text: str | bytes, logprob: float) -> dict[str, object]:
+        data = text if isinstance(text, bytes) else text.encode()
+        return {"token": data.decode(errors="replace"), "bytes": list(data), "logprob": logprob}
+
+    def said(content: str, *tokens: dict[str, object]) -> bytes:
+        made = chunk(content=content)
+        made["choices"][0]["logprobs"] = {"content": list(tokens)}
+        return event(made)
+
+    half, rest = "会".encode()[:2], "会".encode()[2:]
+    provider.script(
+        raw(
+            said("Com", token("Com", -0.1))
+            + said("", token(half, -1.0))
+            + said("会x", token(rest, -0.5), token("x", -9999.0))
+            + said("odd", token("even", -0.5))
+            + event(chunk(content=".", finish="stop"))
+        )
+    )
+    events, failure = await ask(setup_for("kimi", "moonshot-v1-32k", base=provider.base_url))
+    assert failure is None
+    assert provider.requests[0].body["logprobs"] is True
+    assert of(AnswerText, events) == [
+        AnswerText("Com", ((3, -0.1),)),
+        AnswerText("会x", ((1, -1.5), (1, -100.0))),
+        AnswerText("odd"),
+        AnswerText("."),
+    ]
+
+
+async def test_a_model_that_tells_no_probabilities_is_asked_without(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(error(400, "logprobs is not supported", "invalid_request_error"))
+    events, failure = await ask(setup_for("kimi", "moonshot-v1-32k", base=provider.base_url))
+    assert failure is None
+    assert [drop.name for drop in of(ParameterDrop, events)] == ["logprobs"]
+    assert not {"logprobs", "top_logprobs"} & provider.requests[1].body.keys()
+    assert len(provider.requests) == 2
+
+
+async def test_an_answer_that_the_filter_stopped_is_kept_and_said(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(stream(content="Half", finish="content_filter"))
+    events, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
+    assert answer_of(events) == "Half"
+    assert not failure.is_retried
 
 
 # Retries -------------------------------------------------------------------------------------------
@@ -347,6 +416,29 @@ async def test_a_rate_limit_lowers_how_many_are_asked_at_once(provider: Scripted
         while client.limiter.slots < 3:
             _, failure = await collect(client.call(MESSAGES))
             assert failure is None
+
+
+async def test_after_a_rate_limit_nobody_else_runs_into_the_same_wall(
+    provider: ScriptedProvider,
+) -> None:
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+
+    provider.script(error(429, "", "rate_limit_reached_error"))
+    async with client_for(setup_for(base=provider.base_url), concurrency=3, sleep=sleep) as client:
+        first = asyncio.create_task(collect(client.call(MESSAGES)))
+        await waiting.wait()
+        others = [asyncio.create_task(collect(client.call(MESSAGES))) for _ in range(3)]
+        # As long as it takes a request to come and go.
+        async with client_for(setup_for(base=provider.base_url)) as stranger:
+            await collect(stranger.call(MESSAGES))
+        assert len(provider.calls) == 2
+        go_on.set()
+        assert [failure for _, failure in await asyncio.gather(first, *others)] == [None] * 4
+    assert len(provider.calls) == 6
 
 
 async def test_while_one_waits_to_retry_another_may_ask(provider: ScriptedProvider) -> None:
@@ -460,6 +552,26 @@ async def test_more_time_given_while_it_is_silent_saves_the_call(
 
 
 # Ends ----------------------------------------------------------------------------------------------
+
+
+async def test_a_key_and_a_base_travel_with_each_request(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY", "AMX_LLM_API_KEY"):
+        monkeypatch.setenv(name, f"sk-of-{name}")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with ScriptedProvider() as other:
+        setups = [
+            setup_for("kimi", base=provider.base_url, key="sk-first-key-0123456789"),
+            setup_for("openrouter", "a/b", base=other.base_url, key="sk-second-key-012345"),
+            setup_for("ollama", "qwen3", base=other.base_url, key=None),
+        ]
+        await asyncio.gather(*(ask(setup) for setup in setups))
+        keys = {request.headers.get("authorization") for request in other.requests}
+    assert {request.headers.get("authorization") for request in provider.requests} == {
+        "Bearer sk-first-key-0123456789"
+    }
+    assert keys == {"Bearer sk-second-key-012345", None}
 
 
 @pytest.mark.parametrize("moment", ["connecting", "waiting", "answering", "queued", "retrying"])

@@ -60,9 +60,8 @@ async def test_more_time_lasts_until_the_call_ends(clock: Clock) -> None:
 
 async def test_silence_ends_the_wait() -> None:
     countdown = Countdown(0.01)
-    with pytest.raises(TimeoutError):
-        with countdown:
-            await asyncio.sleep(FOREVER)
+    with pytest.raises(TimeoutError), countdown:
+        await asyncio.sleep(FOREVER)
     assert countdown.remaining() == 0
 
 
@@ -98,9 +97,8 @@ async def test_noise_after_the_end_is_not_waited_for_again_and_again() -> None:
     countdown.restart()
     with countdown:
         await asyncio.sleep(0)
-    with pytest.raises(TimeoutError):
-        with countdown:
-            await asyncio.sleep(0)
+    with pytest.raises(TimeoutError), countdown:
+        await asyncio.sleep(0)
 
 
 async def test_being_cancelled_is_no_silence() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,19 @@ from amx_tui.llm.failures import (
 from amx_tui.llm.model import FailureKind as Kind
 from amx_tui.llm.providers import provider as provider_row
 from tests.llm.setups import SECRET, Waits, ask, setup_for
-from tests.provider import Reply, ScriptedProvider, bare, error, html, raw, stall, status, stream
+from tests.provider import (
+    Reply,
+    ScriptedProvider,
+    bare,
+    chunk,
+    error,
+    event,
+    html,
+    raw,
+    stall,
+    status,
+    stream,
+)
 
 # Made for these tests, for 127.0.0.1, valid until 2126; trusted nowhere.
 CERTIFICATE = Path(__file__).with_name("self_signed.pem")
@@ -51,7 +64,7 @@ CASES = {
     "401": Case(
         error(401, "Invalid Authentication", "invalid_authentication_error"),
         Kind.KEY_REJECTED,
-        ("the keyring", "sk-…CRET", "not interchangeable", "api.moonshot.ai", "Press P"),
+        ("the keyring", "sk-…CRET", "made for another provider", "Press P"),
     ),
     "403": Case(
         error(403, "only available for Coding Agents", "permission_denied_error"),
@@ -61,13 +74,41 @@ CASES = {
     "404 of a retired model": Case(
         error(404, MISSING, "resource_not_found_error"),
         Kind.MODEL_MISSING,
-        ("2026-05-25", "kimi-k2.6", "moonshotai/kimi-k2-thinking", "Press P"),
+        (
+            "2026-05-25",
+            "kimi-k2.6",
+            "moonshotai/kimi-k2-thinking",
+            "Press P",
+            "This key has kimi-k2.6, kimi-k3",
+        ),
     ),
     "429 by rate": Case(
         error(429, "rpm limit", "rate_limit_reached_error"),
         Kind.RATE_LIMITED,
         ("rpm limit", "column_batch_size", "tier"),
     ),
+    "429 by concurrency": Case(
+        error(429, "request reached organization max concurrency: 1", "rate_limit_reached_error"),
+        Kind.RATE_LIMITED,
+        ("column_batch_size", "platform.moonshot.cn/docs/pricing/limits"),
+    ),
+    "429 by tokens": Case(
+        error(429, "request reached organization TPM rate limit", "rate_limit_reached_error"),
+        Kind.RATE_LIMITED,
+        ("lower column_batch_size (now 10): tokens", "platform.moonshot.cn/docs/pricing/limits"),
+    ),
+    "429 by day": Case(
+        error(429, "request reached organization TPD rate limit", "rate_limit_reached_error"),
+        Kind.DAY_LIMITED,
+        ("TPD", "tomorrow", "higher tier"),
+    ),
+    "429 by day, until a moment": Case(
+        error(429, "Rate limit exceeded: free-models-per-day", "", {"Retry-After": "864000"}),
+        Kind.DAY_LIMITED,
+        ("Press t from",),
+    ),
+    "407": Case(status(407), Kind.UNREACHABLE, ("HTTPS_PROXY", "a name and a password")),
+    "408": Case(status(408), Kind.SERVER_ERROR, ("408",)),
     "429 by overload": Case(
         error(429, "The engine is currently overloaded", "engine_overloaded_error"),
         Kind.OVERLOADED,
@@ -106,10 +147,26 @@ CASES = {
     "a cut connection": Case(bare(b""), Kind.CUT, ("closed the connection", "Press t")),
     "no HTTP": Case(bare(b"SSH-2.0-OpenSSH\r\n\r\n"), Kind.CUT, ("Press t",)),
     "silence": Case(stall(), Kind.SILENCE, ("AMX_LLM_TIMEOUT_SEC (now 0.5)", "waiting", "+")),
+    "silence in mid-thought": Case(
+        stall(after=event(chunk(reasoning="Hm."))), Kind.SILENCE, ("(thinking)", "Press t", "+")
+    ),
+    "silence after the headers": Case(stall(), Kind.SILENCE, ("waiting for the first token",)),
+    "an error in mid-stream": Case(
+        raw(event({"error": {"message": "busy", "type": "engine_overloaded_error"}})),
+        Kind.OVERLOADED,
+        ("busy",),
+    ),
+    "an answer that the filter stopped": Case(
+        stream(content="Half", finish="content_filter"), Kind.CONTENT_FILTERED, ("privacy level",)
+    ),
     "nothing visible": Case(
         stream(reasoning="Hm."), Kind.NOTHING_VISIBLE, ("AMX_LLM_MIN_MAX_TOKENS", "Press t")
     ),
 }
+
+
+# A proxy that wants a password will want it again.
+ASKED_ONCE = {"407"}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -128,14 +185,15 @@ async def test_every_failure_is_told_and_asked_again_as_often_as_its_row_says(
         assert words in told
     assert SECRET not in told
     row = FAILURES[case.kind]
-    assert len(provider.requests) == row.attempts
-    assert len(waits.seconds) == row.attempts - 1
+    attempts = 1 if name in ASKED_ONCE else row.attempts
+    assert len(provider.calls) == attempts
+    assert len(waits.seconds) == attempts - 1
     assert failure.hits_all is row.hits_all
     assert not failure.is_retried
 
 
 def test_every_kind_has_a_case_or_a_test_of_its_own() -> None:
-    assert set(Kind) - {case.kind for case in CASES.values()} == {Kind.UNREACHABLE, Kind.TLS}
+    assert set(Kind) - {case.kind for case in CASES.values()} == {Kind.TLS}
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -207,8 +265,10 @@ async def test_a_certificate_that_is_not_trusted_names_the_bundle_which_then_hel
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
     with ScriptedProvider(tls=tls) as provider:
-        _, failure = await ask(setup_for(base=provider.base_url))
+        waits = Waits()
+        _, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
         assert failure is not None and failure.kind is Kind.TLS
+        assert waits.seconds == []
         assert "cannot be trusted" in failure.what
         assert "Set AMX_CA_BUNDLE" in failure.remedy
         settings = Settings(ca_bundle=str(CERTIFICATE))
@@ -221,10 +281,77 @@ def test_a_refused_key_is_offered_the_other_host_of_moonshot(here: int, there: i
     bases = provider_row("kimi").bases
     setup = setup_for(base=bases[here])
     failure = classify(401, "invalid_authentication_error", "Invalid", {}, setup)
+    assert "not interchangeable" in failure.why
+    assert failure.other_base == bases[there]
     assert bases[there] in failure.remedy
     assert bases[here] not in failure.remedy
     # The page of the platform that the key was sent to.
     assert bases[here].split("api.")[1].removesuffix("/v1") in failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "base"),
+    [
+        ("kimi", "https://gateway.example.com/v1"),
+        ("kimi", "https://api.moonshot.cn.example.com/v1"),
+        ("openrouter", "https://openrouter.ai/api/v1"),
+        ("local", "https://api.moonshot.cn/v1"),
+    ],
+)
+def test_a_key_is_never_offered_to_a_host_that_is_not_its_providers(
+    provider_id: str, base: str
+) -> None:
+    setup = setup_for(provider_id, "kimi-k2.6", base=base)
+    failure = classify(401, "", "Invalid", {}, setup)
+    assert failure.kind is Kind.KEY_REJECTED
+    assert failure.other_base is None
+    assert "moonshot.ai" not in failure.remedy
+
+
+def test_only_a_refused_key_is_offered_another_host() -> None:
+    for kind in set(Kind) - {Kind.KEY_REJECTED}:
+        assert describe(kind, setup_for()).other_base is None
+    assert classify(401, "", "", {}, setup_for(key=None)).other_base is None
+
+
+async def test_a_name_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, failure = await ask(setup_for(base="http://kimi.invalid/v1"))
+    assert failure is not None and failure.kind is Kind.UNREACHABLE
+    assert "kimi.invalid" in failure.what and "name" in failure.what
+
+
+async def test_a_proxy_that_does_not_let_through_is_named(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{provider.port}")
+    _, failure = await ask(setup_for(base="https://provider.invalid/v1"))
+    assert failure is not None and failure.kind is Kind.UNREACHABLE
+    assert "proxy" in failure.why.lower() and "HTTPS_PROXY" in failure.remedy
+
+
+async def test_a_handshake_that_nobody_answers_is_a_silence_while_connecting() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = Settings(timeout_seconds=0.3)
+        _, failure = await ask(setup_for(base=f"https://127.0.0.1:{port}/v1", settings=settings))
+    assert failure is not None and failure.kind is Kind.SILENCE
+    assert "(connecting)" in failure.what and "firewall" in failure.why
+    assert "AMX_LLM_TIMEOUT_SEC" in failure.remedy
+
+
+async def test_a_list_of_models_that_cannot_be_had_takes_nothing_from_the_failure(
+    provider: ScriptedProvider,
+) -> None:
+    provider.models = ()
+    provider.answer = lambda body: error(404, MISSING, "resource_not_found_error")
+    _, failure = await ask(setup_for(base=provider.base_url))
+    assert failure is not None and failure.kind is Kind.MODEL_MISSING
+    assert "This key has" not in failure.remedy
+    assert "kimi-k2.6" in failure.remedy
 
 
 def test_without_a_key_none_is_blamed() -> None:
@@ -251,6 +378,7 @@ def test_an_address_where_nothing_is_points_at_the_base() -> None:
         ("", "try again in 250 ms", 0.25),
         ("", "Please retry after 2 minutes", 120),
         ("9", "try again after 1 seconds", 9),
+        ("", "RPM: 3, current: 4, please try again after 1 seconds", 1),
         ("Wed, 21 Oct 2015 07:28:00 GMT", "", None),
         ("soon", "", None),
         ("nan", "", None),
@@ -265,6 +393,14 @@ def test_how_long_to_wait_is_read_from_the_header_or_the_sentence(
     headers = {"retry-after": header} if header else {}
     failure = classify(429, "rate_limit_reached_error", message, headers, setup_for())
     assert failure.retry_after == seconds
+    assert failure.is_retried
+
+
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_a_moment_when_the_limit_ends_is_understood(factor: int) -> None:
+    headers = {"x-ratelimit-reset": str(round((time.time() + 60) * factor))}
+    failure = classify(429, "rate_limit_error", "slow down", headers, setup_for())
+    assert failure.retry_after == pytest.approx(60, abs=5)
     assert failure.is_retried
 
 

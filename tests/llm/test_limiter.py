@@ -99,3 +99,32 @@ async def test_a_slot_handed_to_one_who_is_cancelled_in_the_same_moment_goes_on(
     await asyncio.sleep(0)
     assert workers.holding == [3]
     await workers.end(3)
+
+
+async def test_during_a_pause_nobody_begins_and_who_has_begun_goes_on() -> None:
+    limiter = Limiter(2)
+    workers = Workers(limiter)
+    await workers.start(1)
+    with limiter.pause():
+        await workers.start(2, 3)
+        assert workers.holding == [1]
+        with limiter.pause():
+            pass
+        await workers.end(1)
+        assert workers.holding == []
+    await asyncio.sleep(0)
+    assert workers.holding == [2, 3]
+    await workers.end(2)
+    await workers.end(3)
+
+
+async def test_who_gives_up_during_a_pause_leaves_the_queue() -> None:
+    limiter = Limiter(1)
+    workers = Workers(limiter)
+    with limiter.pause():
+        await workers.start(1, 2)
+        workers.tasks[1].cancel()
+        await asyncio.gather(workers.tasks[1], return_exceptions=True)
+    await asyncio.sleep(0)
+    assert workers.holding == [2]
+    await workers.end(2)
