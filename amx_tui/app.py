@@ -66,6 +66,10 @@ class AmxApp(App[None]):
     # What screens ask of it (`screens.room.Desk`). -------------------------------------------------
 
     @property
+    def has_database(self) -> bool:
+        return self._session is not None
+
+    @property
     def session(self) -> Session:
         assert self._session is not None
         return self._session
@@ -90,7 +94,10 @@ class AmxApp(App[None]):
     def go(self, room: str) -> None:
         """Leaves whatever lies on top and shows a room."""
         if self._session is None and room not in ("profiles", "prices"):
-            say(self.screen, "Open a database first.")
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+            if room != "browse":
+                say(self.screen, "Open a database first.")
             return
         target = self._room(room)
         while len(self.screen_stack) > 1 and self.screen is not target:
@@ -133,6 +140,7 @@ class AmxApp(App[None]):
         self.go("browse")
 
     def profile_changed(self) -> None:
+        self.workspace.accounts.clear()  # of another key or host, perhaps
         self.run_worker(self._read_model(), exclusive=True, group="profile")
 
     async def _read_model(self) -> None:

@@ -98,7 +98,10 @@ class DraftScreen(Room):
         """Asks once, in the background, the host that would get the prompt; the plan waits for nothing."""
         key = setup.endpoint.key
         asked = (setup.profile.name, setup.endpoint.base, key.hint if key else "")
-        if asked in self._asked_hosts or self.desk.workspace.is_offline:
+        is_told = (
+            self._asking or self._unasked or setup.profile.name in self.desk.workspace.accounts
+        )
+        if (asked in self._asked_hosts and is_told) or self.desk.workspace.is_offline:
             return
         self._asked_hosts.add(asked)
         self.run_worker(self._ask(setup), exclusive=True, group="host")

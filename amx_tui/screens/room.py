@@ -24,6 +24,9 @@ class Desk(Protocol):
     workspace: Workspace
 
     @property
+    def has_database(self) -> bool: ...
+
+    @property
     def session(self) -> Session: ...
 
     @property
@@ -80,7 +83,8 @@ class Room(Screen[None]):
         """Something happened; `show_state` is called soon by itself."""
 
     def on_mount(self) -> None:
-        self._unsubscribe = self.session.subscribe(self._hear)
+        if self.desk.has_database:  # profiles and prices can be seen without one
+            self._unsubscribe = self.session.subscribe(self._hear)
         self.set_interval(self.REFRESH_SECONDS, self._catch_up)
 
     def on_unmount(self) -> None:

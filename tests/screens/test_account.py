@@ -206,6 +206,20 @@ def notices(app: AmxApp) -> str:
     return " ".join(f"{notice.title} {notice.message}" for notice in app._notifications)
 
 
+@pytest.mark.usefixtures("own_hosts")
+async def test_a_balance_is_forgotten_with_the_profile_that_it_belonged_to(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    app = AmxApp(workspace_at(server.base_url, tmp_path))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: bool(app.whereabouts().balance))
+        app.profile_changed()
+        assert app.whereabouts().balance == ""
+        await pilot.press("v")  # the plan is made anew, and the host asked again
+        await until(pilot, lambda: bool(app.whereabouts().balance))
+
+
 # The other host, and a longer silence. -----------------------------------------------------------
 
 
@@ -403,3 +417,15 @@ async def test_two_silent_batches_do_not_double_the_limit_twice(workspace: Works
     session._first_silence = 180.0
     assert session.allow_longer_silence([2]) == 360.0
     assert session.allow_longer_silence([2]) == 720.0
+
+
+@pytest.mark.parametrize("key", ["dollar_sign", "P"])
+async def test_prices_and_profiles_can_be_seen_before_a_database_is_open(
+    clean_environment: Path, key: str
+) -> None:
+    app = AmxApp(real_workspace(os.environ, find_folders(os.environ)))
+    async with app.run_test() as pilot:
+        await pilot.press("escape", key)
+        await until(pilot, lambda: type(app.screen).__name__ in ("PricesScreen", "ProfilesScreen"))
+        await pilot.press("escape")
+        await until(pilot, lambda: type(app.screen).__name__ == "StartScreen")
