@@ -32,6 +32,7 @@ from amx_tui.drafting.model import (
     RunStarted,
     RunState,
     SuggestionDrafted,
+    TargetRefused,
     UsageReported,
     WaitingToRetry,
 )
@@ -269,6 +270,9 @@ class Board:
                 asked = f"asking again for the {_count(len(targets))} still missing"
                 why = _lower(failure.what) if failure is not None else "the answer left some out"
                 self._say(line.number, f"{line.title}: {why}; {asked}", at)
+            case TargetRefused(_, target, failure, at):
+                name = one_line(target.column or target.table, 40)
+                self._say(line.number, f"{line.title}: {name}: {_lower(failure.what)}", at)
             case BudgetRaised(_, spent, budget, at):
                 text = (
                     f"{line.title}: thinking spent the whole budget of {_number(spent)} tokens;"

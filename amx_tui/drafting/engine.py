@@ -39,6 +39,7 @@ from amx_tui.drafting.model import (
     RunState,
     Suggestion,
     SuggestionDrafted,
+    TargetRefused,
     UsageReported,
     WaitingToRetry,
 )
@@ -66,6 +67,9 @@ from amx_tui.llm.rates import cost
 # Requests of one batch beyond its first: an answer that is cut, or that leaves targets out, is worth
 # asking for the rest, but not for ever.
 MOST_FURTHER_CALLS = 2
+# Requests of one batch that look for the target that a content filter refuses: halving finds one among
+# ten with eight. Where there are several, what is left is marked without being asked any more.
+MOST_SEARCH_CALLS = 8
 # How many batches wait for an answer at once; the client's own limit is usually lower.
 WORKERS = 8
 
@@ -351,15 +355,21 @@ class Run:
         self._say(BatchStarted(number, self._clock()))
         work.unusable = 0
         failure: Failure | None = None
-        asks = deque([work.missing])
+        wanted = work.missing
+        asks = deque([wanted])
         further = MOST_FURTHER_CALLS
         is_halved = False
         has_asked_for_rest = False
+        refusal: Failure | None = None
+        refused: list[Target] = []
+        searches = MOST_SEARCH_CALLS
         while asks:
             asked = asks.popleft()
             result = await self._ask(work, asked)
             # Of two halves, the failure of one is not undone by the other.
-            failure = result.failure or (failure if is_halved else None)
+            is_refused = result.refused is not None
+            if not is_refused:
+                failure = result.failure or (failure if is_halved else None)
             rest = tuple(target for target in asked if target in set(work.missing))
             if result.failure is not None and result.failure.hits_all:
                 work.has_ended = True
@@ -368,18 +378,33 @@ class Run:
                 return
             if self.state is not RunState.RUNNING:
                 break
-            again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
+            if result.refused is not None:
+                again = _halve(rest) if searches >= 2 else []
+                if not again:  # what is left of the search is the offender, or too dear to find
+                    refusal = result.refused
+                    refused += rest
+                    for target in rest:
+                        self._say(TargetRefused(number, target, refusal, self._clock()))
+            else:
+                again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
             if again and not self._can_go_on(work, rest):
                 break
             if again:
-                further -= len(again)
+                if is_refused:
+                    searches -= len(again)
+                else:
+                    further -= len(again)
                 is_halved = is_halved or len(again) > 1
                 has_asked_for_rest = has_asked_for_rest or result.is_whole
                 asks.extendleft(reversed(again))
                 self._say(AskingAgain(number, rest, self._clock(), result.failure))
         work.has_ended = True
         now = self._clock()
-        if failure is not None and work.missing:
+        if failure is None and len(refused) == len(wanted):
+            failure = refusal
+        elif not set(work.missing).difference(refused):
+            failure = None
+        if failure is not None:
             self._say(BatchFailed(number, failure, work.missing, now))
         else:
             self._say(BatchFinished(number, work.missing, work.unusable, now))
@@ -399,7 +424,7 @@ class Run:
         batch = work.batch if asked == work.batch.targets else narrow_batch(work.batch, asked)
         number = batch.number
         attempts_before = work.attempts
-        reader = AnswerReader(asked, batch.previous)
+        reader = AnswerReader(asked, batch.previous, self.plan.thresholds)
         finish_reason = ""
         failure: Failure | None = None
         is_priced, has_text = False, False
@@ -411,10 +436,10 @@ class Run:
                         case ReasoningText(text):
                             has_text = True
                             self._say_text(ReasoningDelta, number, text)
-                        case AnswerText(text):
+                        case AnswerText(text, logprobs):
                             has_text = True
                             self._say_text(AnswerDelta, number, text)
-                            self._draft(work, reader.feed(text))
+                            self._draft(work, reader.feed(text, logprobs))
                         case PhaseChanged(phase, attempt):
                             work.phase = phase
                             work.attempts = attempts_before + attempt
@@ -523,6 +548,13 @@ class _Answer:
     is_cut: bool
 
     @property
+    def refused(self) -> Failure | None:
+        """The failure, where it is what the request says that the provider refuses."""
+        failure = self.failure
+        is_content = failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
+        return failure if is_content else None
+
+    @property
     def is_whole(self) -> bool:
         return self.failure is None and not self.is_cut
 
@@ -544,13 +576,18 @@ def _choose_again(
     )
     if is_too_long and len(rest) == asked:
         # As it is, it would only fail again; half of it may fit.
-        half = len(rest) // 2
-        return [rest[:half], rest[half:]] if half and further >= 2 else []
+        return _halve(rest) if further >= 2 else []
     if failure is not None:
         return [rest] if failure.is_retried else []
     if answer.is_cut or not has_asked_for_rest:
         return [rest]
     return []
+
+
+def _halve(targets: tuple[Target, ...]) -> list[tuple[Target, ...]]:
+    """Two halves; none where there is nothing to halve."""
+    half = len(targets) // 2
+    return [targets[:half], targets[half:]] if half else []
 
 
 @asynccontextmanager

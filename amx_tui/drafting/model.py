@@ -32,6 +32,15 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which score on a confidence is high, or medium; 0 to 1. A profile's `logprob_high` and
+    `logprob_medium`."""
+
+    high: float = 0.85
+    medium: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """One reading of a target. `text` and `reason` come from a model and are already cleaned."""
 
@@ -94,6 +103,7 @@ class Plan:
     privacy: Privacy
     batches: tuple[Batch, ...]
     cap_usd: float | None = None  # the run stops before it would pass it
+    thresholds: Thresholds = Thresholds()
 
     @property
     def targets(self) -> int:
@@ -197,6 +207,16 @@ class AskingAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRefused:
+    """The provider reads or answers nothing about this target; the others of its batch go on."""
+
+    batch: int
+    target: Target
+    failure: Failure
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetRaised:
     batch: int
     spent: int
@@ -266,6 +286,7 @@ RunEvent = (
     | SuggestionDrafted
     | WaitingToRetry
     | AskingAgain
+    | TargetRefused
     | BudgetRaised
     | ParameterDropped
     | UsageReported

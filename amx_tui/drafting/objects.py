@@ -34,6 +34,21 @@ _OWN_KEYS = frozenset(
 )
 
 
+class Quote(str):
+    """A text as the answer says it, which knows where: from which character to which of all that was
+    fed, without the quotes around it."""
+
+    __slots__ = ("end", "start")
+
+    def __new__(cls, text: str, start: int, end: int) -> Quote:
+        quote = super().__new__(cls, text)
+        quote.start, quote.end = start, end
+        return quote
+
+    start: int
+    end: int
+
+
 def first(found: dict[str, Value], keys: Iterable[str]) -> Value:
     return next((found[key] for key in keys if found.get(key) is not None), None)
 
@@ -107,11 +122,16 @@ class ObjectParser:
         self._state = self._in_prose
         self._rest = ""  # what a state could not yet judge without what follows
         self._pieces: list[str] = []  # of a string or literal that is not closed yet
+        self._offset = 0  # of the text under way, in all that was fed
+        self._fed = 0
+        self._text_start = self._text_end = 0  # of the last string
         self._gap = ""  # white space after a quote that may be the end of its string
 
     def feed(self, text: str) -> None:
         if not text:
             return
+        self._offset = self._fed - len(self._rest)
+        self._fed += len(text)
         text = self._rest + text
         self._rest = ""
         at = 0
@@ -161,6 +181,7 @@ class ObjectParser:
             return space.end()
         if character == '"':
             self._state = self._in_string
+            self._text_start = self._offset + at + 1
             return at + 1
         if character == "{":
             self._open_object()
@@ -198,6 +219,7 @@ class ObjectParser:
         mark = stop.group()
         if mark == '"':
             self._gap = ""
+            self._text_end = self._offset + stop.start()
             self._state = self._after_quote
             return stop.end()
         if mark == "\n":
@@ -326,7 +348,8 @@ class ObjectParser:
         raw = "".join(self._pieces)
         self._pieces.clear()
         self._state = self._in_structure
-        self._pass_text(_unescape(raw) if "\\" in raw else raw)
+        text = _unescape(raw) if "\\" in raw else raw
+        self._pass_text(Quote(text, self._text_start, self._text_end))
 
     def _close_literal(self) -> None:
         word = "".join(self._pieces)

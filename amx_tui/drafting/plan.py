@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy
-from amx_tui.drafting.model import Batch, Estimate, Plan, Scope
+from amx_tui.drafting.model import Batch, Estimate, Plan, Scope, Thresholds
 from amx_tui.drafting.prompt import Style, join_messages, keep_only, shared_lines, target_line
 from amx_tui.llm.model import Rates, Setup, Usage
 from amx_tui.llm.rates import cost, rates_for
@@ -140,6 +140,7 @@ def make_plan(
         privacy=privacy,
         batches=tuple(batches),
         cap_usd=cap_usd,
+        thresholds=Thresholds(setup.profile.logprob_high, setup.profile.logprob_medium),
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
-from amx_tui.drafting.model import Alternative, Band, Confidence, Suggestion
+from amx_tui.drafting.confidence import TokenTrail, judge_score
+from amx_tui.drafting.model import Alternative, Band, Confidence, Suggestion, Thresholds
 from amx_tui.drafting.objects import (
     ALTERNATIVES_KEYS,
     COLUMN_KEYS,
@@ -22,6 +23,7 @@ from amx_tui.drafting.objects import (
     TABLE_KEYS,
     TEXT_KEYS,
     ObjectParser,
+    Quote,
     Value,
     first,
     first_text,
@@ -44,11 +46,17 @@ class AnswerReader:
     Args:
         targets: What was asked; anything else in the answer is dropped and counted.
         previous: The text that described a target when it was asked, where there was one.
+        thresholds: What divides the scores of texts whose tokens' probabilities are told.
     """
 
     def __init__(
-        self, targets: Iterable[Target], previous: Mapping[Target, str] | None = None
+        self,
+        targets: Iterable[Target],
+        previous: Mapping[Target, str] | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
+        self._thresholds = thresholds or Thresholds()
+        self._trail = TokenTrail()
         self._targets = tuple(targets)
         self._previous = previous or {}
         self._names = _Names(self._targets)
@@ -66,8 +74,10 @@ class AnswerReader:
         """The targets that no suggestion came for yet."""
         return tuple(target for target in self._targets if target not in self._done)
 
-    def feed(self, text: str) -> list[Suggestion]:
-        """The suggestions that became complete with this piece."""
+    def feed(self, text: str, logprobs: Sequence[tuple[int, float]] = ()) -> list[Suggestion]:
+        """The suggestions that became complete with this piece; `logprobs` as in
+        `amx_tui.llm.model.AnswerText`."""
+        self._trail.add(text, logprobs)
         self._parser.feed(text)
         return self._take()
 
@@ -83,7 +93,7 @@ class AnswerReader:
         while self._parser.found:
             found = self._parser.found.popleft()
             target = self._names.find(found)
-            alternatives = _read_alternatives(found, target) if target is not None else ()
+            alternatives = self._read_alternatives(found, target) if target is not None else ()
             if target is None or not alternatives:
                 self._unusable += 1  # it named nothing that was asked, or said nothing of it
             elif target not in self._done:
@@ -91,6 +101,36 @@ class AnswerReader:
                 previous = self._previous.get(target)
                 suggestions.append(Suggestion(target, alternatives, previous))
         return suggestions
+
+    def _read_alternatives(
+        self, found: dict[str, Value], target: Target
+    ) -> tuple[Alternative, ...]:
+        value = first(found, ALTERNATIVES_KEYS) or first(found, TEXT_KEYS)
+        entries: list[Value]
+        if isinstance(value, list):
+            entries = value
+        elif isinstance(value, dict):  # {"1": …, "2": …}, or one alternative without its list
+            entries = [value] if first_text(value, TEXT_KEYS) else list(value.values())
+        else:
+            entries = [value]
+        alternatives: list[Alternative] = []
+        known: set[str] = set()
+        for entry in entries:
+            facts = entry if isinstance(entry, dict) else {}
+            said = entry if isinstance(entry, str) else first_text(facts, TEXT_KEYS)
+            text = clean_description(said, target)
+            if not text or text.casefold() in known:
+                continue
+            known.add(text.casefold())
+            declared = first_text(facts, CONFIDENCE_KEYS) or first_text(found, CONFIDENCE_KEYS)
+            reason = first_text(facts, REASON_KEYS) or first_text(found, REASON_KEYS)
+            alternatives.append(Alternative(text, self._judge(said, declared), one_line(reason)))
+        return tuple(alternatives[:MOST_ALTERNATIVES])
+
+    def _judge(self, said: str, declared: str) -> Confidence:
+        """By the probabilities of the text's own tokens; by the model's word where they are not told."""
+        score = self._trail.score(said.start, said.end) if isinstance(said, Quote) else None
+        return read_confidence(declared) if score is None else judge_score(score, self._thresholds)
 
 
 # Names. ------------------------------------------------------------------------------------------
@@ -152,30 +192,6 @@ def _fold(name: str) -> str:
 
 
 # What an object says. ------------------------------------------------------------------------------
-
-
-def _read_alternatives(found: dict[str, Value], target: Target) -> tuple[Alternative, ...]:
-    value = first(found, ALTERNATIVES_KEYS) or first(found, TEXT_KEYS)
-    entries: list[Value]
-    if isinstance(value, list):
-        entries = value
-    elif isinstance(value, dict):  # {"1": …, "2": …}, or one alternative without its list
-        entries = [value] if first_text(value, TEXT_KEYS) else list(value.values())
-    else:
-        entries = [value]
-    alternatives: list[Alternative] = []
-    known: set[str] = set()
-    for entry in entries:
-        facts = entry if isinstance(entry, dict) else {}
-        text = entry if isinstance(entry, str) else first_text(facts, TEXT_KEYS)
-        text = clean_description(text, target)
-        if not text or text.casefold() in known:
-            continue
-        known.add(text.casefold())
-        confidence = first_text(facts, CONFIDENCE_KEYS) or first_text(found, CONFIDENCE_KEYS)
-        reason = first_text(facts, REASON_KEYS) or first_text(found, REASON_KEYS)
-        alternatives.append(Alternative(text, read_confidence(confidence), one_line(reason)))
-    return tuple(alternatives[:MOST_ALTERNATIVES])
 
 
 def read_confidence(said: str) -> Confidence:

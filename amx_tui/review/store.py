@@ -33,6 +33,7 @@ from amx_tui.drafting.model import (
     RunStarted,
     RunState,
     SuggestionDrafted,
+    TargetRefused,
     UsageReported,
     WaitingToRetry,
 )
@@ -247,6 +248,9 @@ class Store:
                 said = f"asked again for {len(event.targets)} targets"
                 if event.failure:
                     said = f"{_say(event.failure)}; {said}"
+                self._add_note(run, event.batch, event.at, said)
+            case TargetRefused():
+                said = f"{event.target.path}: {_say(event.failure)}"
                 self._add_note(run, event.batch, event.at, said)
             case BudgetRaised():
                 said = f"thinking spent all {event.spent} tokens; asked again with {event.budget}"

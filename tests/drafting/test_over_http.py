@@ -5,38 +5,50 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 
 from amx_tui.catalog.model import ColumnEvidence
 from amx_tui.drafting.board import BatchState, Board
-from amx_tui.drafting.engine import Run
+from amx_tui.drafting.engine import MOST_SEARCH_CALLS, Run
 from amx_tui.drafting.model import (
     AskingAgain,
+    Band,
     BatchFinished,
     BatchPhase,
     Plan,
     RunEnded,
     RunEvent,
     RunState,
+    Signal,
     SuggestionDrafted,
+    TargetRefused,
     WaitingToRetry,
 )
 from amx_tui.llm.client import Client
 from amx_tui.llm.model import FailureKind, Phase
-from tests.drafting.parts import RATES, Memory, no_tasks_left, plan_of, setup_of, table_of
+from tests.drafting.parts import RATES, SMALL, Memory, no_tasks_left, plan_of, setup_of, table_of
 from tests.provider import (
     ScriptedProvider,
     asked_targets,
+    chunk,
     cut_after,
     draft,
     draft_lines,
     error,
+    raw,
     stream,
 )
+from tests.provider import (
+    event as as_event,
+)
+
+SMALL_WITH_LOGPROBS = replace(SMALL, has_logprobs=True)
 
 
 @pytest.fixture
@@ -252,3 +264,90 @@ async def test_a_refused_key_ends_the_run_with_one_failure(provider: ScriptedPro
     assert events[-1].failure.kind is FailureKind.KEY_REJECTED
     assert board.what
     assert board.remedy
+
+
+def refusing(*names: str):  # type: ignore[no-untyped-def]
+    """A provider whose filter refuses each request that asks for one of these columns."""
+
+    def answer(body):  # type: ignore[no-untyped-def]
+        if any(name in names for _, name in asked_targets(body)):
+            return error(400, "The request was rejected: high risk", "content_filter")
+        return draft(body)
+
+    return answer
+
+
+async def test_a_column_that_the_filter_refuses_is_found_and_the_others_go_on(
+    provider: ScriptedProvider,
+) -> None:
+    plan = plan_of(table_of("BSEG", 9), setup=setup_of(batch_size=10))
+    provider.answer = refusing("ZTERM")
+    async with going(provider, plan) as run:
+        events, board = await drive(run)
+    assert board.drafted == 9
+    [refused] = [event for event in events if isinstance(event, TargetRefused)]
+    assert refused.target.column == "ZTERM"
+    [ended] = [event for event in events if isinstance(event, BatchFinished)]
+    assert [target.column for target in ended.missing] == ["ZTERM"]
+    assert len(provider.calls) <= 1 + MOST_SEARCH_CALLS
+    assert any("ZTERM" in line.text and "refused to read" in line.text for line in board.log)
+    assert events[-1].state is RunState.FINISHED  # type: ignore[union-attr]
+
+
+async def test_a_batch_that_is_refused_whatever_is_left_out_is_not_searched_for_ever(
+    provider: ScriptedProvider,
+) -> None:
+    plan = plan_of(table_of("BSEG", 30), setup=setup_of(batch_size=40))
+    provider.answer = lambda body: error(400, "rejected", "content_filter")
+    async with going(provider, plan) as run:
+        events, board = await drive(run)
+    assert len(provider.calls) == 1 + MOST_SEARCH_CALLS
+    assert sum(isinstance(event, TargetRefused) for event in events) == 31
+    assert board.states[BatchState.FAILED] == 1
+    failure = board.batches[1].failure
+    assert failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
+    assert board.lost == 31
+
+
+async def test_an_answer_that_the_filter_stops_keeps_what_came(provider: ScriptedProvider) -> None:
+    plan = plan_of(table_of("BSEG", 3), setup=setup_of(batch_size=10))
+    body = {"messages": [{"role": "user", "content": plan.batches[0].messages[-1].content}]}
+    lines = draft_lines(body).splitlines(keepends=True)
+    provider.script(stream(content="".join(lines[:2]), finish="content_filter"))
+    provider.answer = refusing("BUKRS")
+    async with going(provider, plan) as run:
+        events, board = await drive(run)
+    assert names_of(provider)[0] == ["BSEG", "MANDT", "BUKRS", "BELNR"]
+    assert names_of(provider)[1:] == [["BUKRS"], ["BELNR"]]
+    assert board.drafted == 3
+    assert [e.target.column for e in events if isinstance(e, TargetRefused)] == ["BUKRS"]
+
+
+async def test_token_probabilities_become_confidences(provider: ScriptedProvider) -> None:
+    setup = setup_of(SMALL_WITH_LOGPROBS, base=provider.base_url, batch_size=10)
+    plan = plan_of(table_of("BSEG", 1), setup=setup)
+
+    def answer(body):  # type: ignore[no-untyped-def]
+        parts = []
+        for kind, name in asked_targets(body):
+            share = 0.95 if kind == "table" else 0.6
+            said = {kind: name, "alternatives": [{"text": f"What {name} is", "confidence": "low"}]}
+            made = chunk(content=json.dumps(said) + "\n")
+            tokens = [{"token": one, "logprob": math.log(share)} for one in json.dumps(said) + "\n"]
+            made["choices"][0]["logprobs"] = {"content": tokens}
+            parts.append(as_event(made))
+        return raw(b"".join(parts) + as_event(chunk(finish="stop")))
+
+    provider.answer = answer
+    client = Client(setup, concurrency=1)
+    events, _ = await drive(Run(plan, client, Memory(), RATES))
+    await client.aclose()
+    assert provider.calls[0].body["logprobs"] is True
+    confidences = [
+        one.suggestion.alternatives[0].confidence
+        for one in events
+        if isinstance(one, SuggestionDrafted)
+    ]
+    assert [one.signal for one in confidences] == [Signal.LOGPROB] * 2
+    assert [one.score for one in confidences] == pytest.approx([0.95, 0.6])
+    assert [one.band for one in confidences] == [Band.HIGH, Band.MEDIUM]
