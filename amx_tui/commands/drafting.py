@@ -12,7 +12,7 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy, Profile
 
 if TYPE_CHECKING:
-    from amx_tui.llm.model import Endpoint, Failure, Model, Setup
+    from amx_tui.llm.model import Endpoint, Model, Setup
 
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
 
@@ -111,20 +111,6 @@ def _find_model(workspace: Workspace, profile: Profile, endpoint: Endpoint) -> M
     else:
         model = model_from_listing(row, endpoint.provider)
     return price_model(model, workspace.prices)
-
-
-def find_other_host(draft: Draft, failure: Failure | None) -> str | None:
-    """Where a key that was refused may belong: the base of the provider's other host. None where it
-    was not refused, or was sent to no host of the provider's own."""
-    from amx_tui.llm.model import FailureKind
-    from amx_tui.llm.providers import is_own_base, other_bases
-
-    endpoint = draft.setup.endpoint
-    if failure is None or failure.kind is not FailureKind.KEY_REJECTED or failure.status is None:
-        return None
-    if endpoint.key is None or not is_own_base(endpoint.provider, endpoint.base):
-        return None
-    return next(iter(other_bases(endpoint.provider, endpoint.base)), None)
 
 
 def prepare_draft(

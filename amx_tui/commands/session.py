@@ -22,7 +22,6 @@ from amx_tui.catalog.model import (
     Table,
     Target,
 )
-from amx_tui.commands.drafting import find_other_host
 from amx_tui.commands.model import (
     CatalogFailed,
     CatalogRead,
@@ -268,9 +267,9 @@ class Session:
     @property
     def other_base(self) -> str | None:
         """The provider's other host, where the key that ended the run may belong; None elsewhere."""
-        if self.draft is None or self.board is None or self.is_running:
+        if self.board is None or self.is_running or self.board.failure is None:
             return None
-        return find_other_host(self.draft, self.board.failure)
+        return self.board.failure.other_base
 
     async def retry(self, *, at_other_host: bool = False) -> bool:
         """Asks again for what the last run lacks, with the same words; False where nothing is
