@@ -106,6 +106,11 @@ def _speed(words: str) -> float:
 def _open_workspace(options: argparse.Namespace) -> Workspace:
     import os
 
+    from amx_tui.config.settings import read_settings
+
+    read_settings(
+        os.environ
+    )  # a variable that cannot be obeyed is told now, not at the first draft
     if options.database == "demo":
         from amx_tui.demo.workspace import demo_workspace
 
