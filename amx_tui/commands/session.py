@@ -66,6 +66,7 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._is_starting = False
         self._client: Client | None = None
+        self._refused: dict[tuple[str, str], set[str]] = {}  # parameters, by base and model
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
         self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
@@ -199,9 +200,11 @@ class Session:
         from amx_tui.llm.client import Client
 
         make = self.workspace.transport
+        model = (draft.setup.endpoint.base, draft.setup.model.id)
         return Client(
             draft.setup,
             concurrency=draft.concurrency,
+            refused=self._refused.setdefault(model, set()),
             transport=make() if make is not None else None,
         )
 
