@@ -22,6 +22,7 @@ from amx_tui.catalog.model import (
     Table,
     Target,
 )
+from amx_tui.catalog.serial import SerialConnector
 from amx_tui.commands.model import (
     CatalogFailed,
     CatalogRead,
@@ -48,7 +49,10 @@ class Session:
     """Everything on the screen comes from here, and every order goes here."""
 
     def __init__(self, workspace: Workspace) -> None:
+        assert workspace.connector is not None
         self.workspace = workspace
+        # Evidence, catalog and writes come from threads of their own.
+        self.connector: Connector = SerialConnector(workspace.connector)
         self.catalog = Catalog(())
         self.is_whole = False  # columns, keys and comments are read, not only the tables
         self.problem: Problem | None = None  # why the catalog could not be read
@@ -88,11 +92,6 @@ class Session:
             listener(event)
 
     # The catalog. --------------------------------------------------------------------------------
-
-    @property
-    def connector(self) -> Connector:
-        assert self.workspace.connector is not None
-        return self.workspace.connector
 
     async def read_catalog(self) -> None:
         """The tables first, then everything, then what was drafted and decided before."""
@@ -327,8 +326,7 @@ class Session:
         await self.stop()
         if self._task is not None and self._task.done() and not self._task.cancelled():
             self._task.exception()  # it was shown as the run's end; not again at exit
-        if self.workspace.connector is not None:
-            await asyncio.to_thread(self.workspace.connector.close)
+        await asyncio.to_thread(self.connector.close)
 
     async def find_interrupted(self) -> RunRecord | None:
         """A run of this database that ended with its process."""

@@ -127,7 +127,7 @@ class DraftingScreen(Room):
 
     def _show_overall(self, board: Board) -> None:
         overall = self.query_one("#overall")
-        share = (board.drafted + board.lost) / max(board.targets, 1)
+        share = board.drafted / max(board.targets, 1)
         self.query_one("#meter", Meter).show(share)
         of = "" if board.estimate.usd is None else f" of about {money(board.estimate.usd)}"
         parts = [f"run {board.run}", f"{board.drafted}/{board.targets} drafted"]
