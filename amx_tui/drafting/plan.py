@@ -13,6 +13,7 @@ from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Batch, Estimate, Plan, Scope, Thresholds
 from amx_tui.drafting.prompt import Style, join_messages, keep_only, shared_lines, target_line
+from amx_tui.llm.body import effort_sent, thinks
 from amx_tui.llm.model import Rates, Setup, Usage
 from amx_tui.llm.rates import cost, rates_for
 from amx_tui.llm.tokens import estimate_tokens
@@ -136,7 +137,7 @@ def make_plan(
         profile=setup.profile.name,
         provider=setup.profile.provider,
         model=setup.model.id,
-        effort=setup.settings.reasoning_effort if setup.model.reasons else "",
+        effort=effort_sent(setup),
         privacy=privacy,
         batches=tuple(batches),
         cap_usd=cap_usd,
@@ -213,8 +214,8 @@ class _Planner:
         self.thought_tokens = 0
         self.thought_tokens_a_request = 0
         budget = profile.max_tokens
-        if model.reasons:
-            effort = setup.settings.reasoning_effort
+        if thinks(setup):
+            effort = effort_sent(setup) or setup.settings.reasoning_effort
             self.thought_tokens = _THOUGHT_TOKENS.get(effort, _THOUGHT_TOKENS_AT_MOST)
             self.thought_tokens_a_request = _THOUGHT_TOKENS_A_REQUEST if self.thought_tokens else 0
             budget = max(budget, setup.settings.min_max_tokens)

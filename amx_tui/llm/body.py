@@ -115,6 +115,14 @@ def effort_for(setup: Setup) -> str | None:
     return lower[-1] if lower else scale[0]
 
 
+def effort_sent(setup: Setup) -> str:
+    """The effort in a word: what is asked for, `none` where thinking is switched off, and empty where
+    the model does not think or nothing is said about it."""
+    if not thinks(setup):
+        return "none" if setup.model.reasons else ""
+    return effort_for(setup) or ""
+
+
 def pinned_parameters(setup: Setup) -> tuple[ParameterDrop, ...]:
     """What is left out or replaced before anything is asked, because the model's row says so."""
     drops = []

@@ -75,6 +75,7 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
             why=(
                 When("key_fault", "It was copied with something around it"),
                 When("no_key", "It answers nobody without one"),
+                "Keys of {provider} start with {key_prefix}, and this one does not",
                 "Keys of {host} and {other_hosts} are not interchangeable, and this one was sent to {host}",
                 "It may be mistyped, revoked, or made for another provider",
             ),
@@ -556,7 +557,7 @@ def _moment(seconds: float) -> str:
 
 def _words(setup: Setup, status: int | None) -> dict[str, str]:
     model, endpoint, settings = setup.model, setup.endpoint, setup.settings
-    base, key = endpoint.base, endpoint.key
+    base, key, row = endpoint.base, endpoint.key, endpoint.provider
     # A key goes from one host of its provider to another, never there from somebody else's.
     others = other_bases(endpoint.provider, base) if is_own_base(endpoint.provider, base) else ()
     return {
@@ -568,6 +569,10 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
         "other_base": others[0] if others and key else "",
         "key_source": one_line(key.source, 120) if key else "",
         "key_hint": key.hint if key else "",
+        # Said only where the key does not.
+        "key_prefix": ""
+        if key is None or key.secret.startswith(row.key_prefix)
+        else row.key_prefix,
         "no_key": "" if key else "yes",
         "again": "again",
         "limit_page": limit_page_for(endpoint.provider, base),

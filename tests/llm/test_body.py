@@ -10,6 +10,7 @@ from amx_tui.config.model import Settings
 from amx_tui.llm.body import (
     MOST_OUTPUT,
     effort_for,
+    effort_sent,
     output_budget,
     pinned_parameters,
     raised_budget,
@@ -109,7 +110,7 @@ def test_a_model_that_can_be_kept_from_thinking_is_with_effort_none(
     body = request_body(setup, MESSAGES, budget=output_budget(setup, 100))
     assert {name: body.get(name) for name in said} == said
     assert body["max_tokens"] == 4096  # no room for thoughts is needed
-    assert effort_for(setup) is None
+    assert (effort_for(setup), effort_sent(setup)) == (None, "none")
     assert not [drop for drop in pinned_parameters(setup) if drop.name.startswith("effort")]
 
 

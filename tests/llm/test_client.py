@@ -505,6 +505,19 @@ async def test_silence_names_the_variable_and_the_phase(provider: ScriptedProvid
     assert len(provider.requests) == 1
 
 
+async def test_silence_in_mid_answer_keeps_what_came_and_lets_the_rest_be_asked(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(stall(after=event(chunk(content="Half"))))
+    settings = Settings(timeout_seconds=0.5)
+    events, failure = await ask(setup_for(base=provider.base_url, settings=settings))
+    assert failure is not None and failure.kind is FailureKind.SILENCE
+    assert Phase.ANSWERING.value in failure.what
+    assert answer_of(events) == "Half"
+    assert failure.is_retried
+    assert len(provider.requests) == 1
+
+
 async def test_a_server_that_holds_its_headers_back_is_waited_for_not_connected_to(
     provider: ScriptedProvider,
 ) -> None:

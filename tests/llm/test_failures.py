@@ -289,6 +289,13 @@ def test_a_refused_key_is_offered_the_other_host_of_moonshot(here: int, there: i
     assert bases[here].split("api.")[1].removesuffix("/v1") in failure.remedy
 
 
+def test_a_key_that_does_not_look_like_one_is_told_what_they_look_like() -> None:
+    odd = classify(401, "", "Invalid", {}, setup_for(key="eyJhbGciOiJIUzI1NiJ9"))
+    assert "start with sk-" in odd.why
+    usual = classify(401, "", "Invalid", {}, setup_for())
+    assert "start with" not in usual.why
+
+
 @pytest.mark.parametrize(
     ("provider_id", "base"),
     [
