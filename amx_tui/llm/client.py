@@ -51,9 +51,6 @@ _NEEDED = frozenset({"model", "messages", "stream"})
 _KEEP_ALIVE = 60.0
 # Models that a failure names of those that a key has.
 _MOST_NAMES = 8
-# Bytes and seconds that their list may take: the failure waits for it.
-_MOST_LISTING = 8_000_000
-_LONGEST_LISTING = 5.0
 
 
 class Client:
@@ -96,8 +93,10 @@ class Client:
     async def _say_available(self, failure: Failure) -> Failure:
         """`failure` with the models that this key has, where the provider lists them. It is asked once,
         with the same key at the same host."""
+        from amx_tui.llm.services import read_available
+
         if self._available is None:
-            ids = await self._list_available()
+            ids = await read_available(self._http, self.setup)
             own = [id for id in ids if "kimi" in id or "moonshot" in id]
             shown = (own or list(ids))[:_MOST_NAMES]
             more = f" and {len(ids) - len(shown)} more" if len(ids) > len(shown) else ""
@@ -105,32 +104,6 @@ class Client:
         if not self._available:
             return failure
         return replace(failure, remedy=f"{failure.remedy}. This key has {self._available}")
-
-    async def _list_available(self) -> list[str]:
-        """The ids of the models that the host lists for this key; none where it does not tell."""
-        import httpx
-
-        from amx_tui.llm.network import read_json
-        from amx_tui.llm.services import read_listing
-
-        endpoint = self.setup.endpoint
-        url = f"{_plain_base(endpoint.base)}{endpoint.provider.models_path}"
-        headers = self._headers | {"Accept": "application/json"}
-        body = bytearray()
-        try:
-            async with (
-                asyncio.timeout(_LONGEST_LISTING),
-                self._http.stream("GET", url, headers=headers) as response,
-            ):
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > _MOST_LISTING:
-                        return []
-            said = read_json(bytes(body)) if response.is_success else None
-        except (TimeoutError, ValueError, httpx.HTTPError, httpx.InvalidURL):
-            return []
-        rows = said.get("data") if isinstance(said, dict) else None
-        return [row.id for row in read_listing(rows)] if isinstance(rows, list) else []
 
     async def aclose(self) -> None:
         """Closes what connections are left. Calls still going on fail."""
@@ -297,11 +270,6 @@ def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None
         if (match := re.search(rf"(?<![\w-]){name}(?![\w-])", message))
     ]
     return min(found)[1] if found else None
-
-
-def _plain_base(base: str) -> str:
-    """`base` without what some people copy along."""
-    return base.rstrip("/").removesuffix("/chat/completions")
 
 
 def _request_headers(setup: Setup) -> dict[str, str]:

@@ -120,6 +120,8 @@ def read_listing(rows: list[object], *, source: str = "") -> tuple[ListedModel, 
         id = row.get("id")
         if not isinstance(id, str) or not id.strip() or len(id) > _LONGEST_ID or id != one_line(id):
             continue
+        if not id.isprintable():  # such as a character that does not exist
+            continue
         names = row.get("supported_parameters")
         parameters = (
             frozenset(name for name in names if isinstance(name, str))
