@@ -162,7 +162,7 @@ def test_events_that_come_one_by_one_say_the_same_as_in_one_read(
             "delta": {"content": "", name: text},
             "finish_reason": "stop" if is_last else None,
         }
-        made = {"id": id, "choices": [choice], "content": text}
+        made = {"content": text, "id": id, "choices": [choice]}
         parts.append(f"data: {json.dumps(made, ensure_ascii=ascii)}\n\n".encode())
     single, reader = read(*parts)
     whole, whole_reader = read(b"".join(parts))
