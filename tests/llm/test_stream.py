@@ -173,6 +173,14 @@ def test_events_that_come_one_by_one_say_the_same_as_in_one_read(
         assert reasoning_of(single) == expected
 
 
+def test_a_text_that_stands_beside_the_answers_is_not_taken_for_it() -> None:
+    parts = [
+        event({"content": beside, "choices": [{"delta": {"content": text}}]})
+        for beside, text in [("a", "a"), ("a", "a"), ("b", "a"), ("a", "b")]
+    ]
+    assert answer_of(read(*parts)[0]) == "aaab"
+
+
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_no_bytes_at_all_make_it_fail(parts: list[bytes]) -> None:
     pieces, _ = read(*parts)
