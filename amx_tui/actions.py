@@ -117,7 +117,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.redo", "ctrl+r", "redo", "Put back what undo took"),
     Action("review.find", "slash", "filter", "Filter by text", 8, "/"),
     Action("review.show", "f", "show", "Show all, or only one state", 9),
-    Action("review.more", "space", "more", "Read on in the card; after its end, from its beginning"),
+    Action(
+        "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
+    ),
     Action("review.copy", "c", "copy", "Copy the marked alternative"),
     Action("review.back", "escape", "back", "One level out"),
     # The editor of one text.

@@ -12,6 +12,7 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy, Profile
 
 if TYPE_CHECKING:
+    from amx_tui.drafting.model import Calibration
     from amx_tui.llm.model import Endpoint, Model, Setup
 
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
@@ -113,6 +114,20 @@ def _find_model(workspace: Workspace, profile: Profile, endpoint: Endpoint) -> M
     return price_model(model, workspace.prices)
 
 
+def find_calibration(workspace: Workspace, setup: Setup) -> Calibration:
+    """What earlier answers of this model say of estimates; nothing where the store cannot be read,
+    which is told where it matters."""
+    from amx_tui.drafting.model import Calibration
+    from amx_tui.llm.body import effort_sent
+
+    try:
+        return workspace.store.calibration(
+            setup.profile.provider, setup.model.id, effort_sent(setup)
+        )
+    except Problem:
+        return Calibration()
+
+
 def prepare_draft(
     workspace: Workspace,
     catalog: Catalog,
@@ -162,6 +177,7 @@ def prepare_draft(
         privacy=privacy,
         cap_usd=cap_usd,
         first_number=first_number,
+        calibration=find_calibration(workspace, setup),
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)

@@ -91,6 +91,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """How many times the local estimate a model really used, as the usage of its earlier answers
+    says; `answers` is how many of them were looked at, 0 where there were too few."""
+
+    input: float = 1.0
+    output: float = 1.0
+    answers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A run before it starts. Everything that would be sent is in it, word for word."""
 
@@ -104,6 +114,7 @@ class Plan:
     batches: tuple[Batch, ...]
     cap_usd: float | None = None  # the run stops before it would pass it
     thresholds: Thresholds = Thresholds()
+    calibration: Calibration = Calibration()  # its estimates are multiplied by this already
 
     @property
     def targets(self) -> int:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy
-from amx_tui.drafting.model import Batch, Estimate, Plan, Scope, Thresholds
+from amx_tui.drafting.model import Batch, Calibration, Estimate, Plan, Scope, Thresholds
 from amx_tui.drafting.prompt import Style, join_messages, keep_only, shared_lines, target_line
 from amx_tui.llm.body import effort_sent, thinks
-from amx_tui.llm.model import Rates, Setup, Usage
+from amx_tui.llm.model import Message, Rates, Setup, Usage
 from amx_tui.llm.rates import cost, rates_for
 from amx_tui.llm.tokens import estimate_tokens
 
@@ -53,6 +53,9 @@ _NAMES_SHARE = 0.25
 _NAMES_TOKENS = 4_000
 # Tokens that a message costs beside its text (role and separators), for both messages.
 _FRAME_TOKENS = 12
+
+
+UNCORRECTED = Calibration()
 
 
 def choose_targets(catalog: Catalog, scope: Scope) -> tuple[Target, ...]:
@@ -104,6 +107,7 @@ def make_plan(
     hint: str = "",
     earlier: Mapping[Target, Sequence[str]] | None = None,
     first_number: int = 1,
+    calibration: Calibration = UNCORRECTED,
 ) -> Plan:
     """Everything that a run would send, word for word, and what it is expected to cost.
 
@@ -120,8 +124,10 @@ def make_plan(
         hint: A reviewer's wish; it goes with every batch.
         earlier: Texts that did not satisfy, for a redraft.
         first_number: The number of the first batch, for a run that goes on.
+        calibration: What earlier answers of this model say of such estimates. It corrects what is
+            announced, not what is packed into a batch: that keeps its margin.
     """
-    planner = _Planner(setup, evidence, hint, earlier or {})
+    planner = _Planner(setup, evidence, hint, earlier or {}, calibration)
     by_table: dict[Target, list[Target]] = {}
     for target in dict.fromkeys(targets):
         if catalog.holds(target):
@@ -142,6 +148,7 @@ def make_plan(
         batches=tuple(batches),
         cap_usd=cap_usd,
         thresholds=Thresholds(setup.profile.logprob_high, setup.profile.logprob_medium),
+        calibration=calibration,
     )
 
 
@@ -157,11 +164,15 @@ def remaining_plan(plan: Plan, missing: Collection[Target]) -> Plan:
     return replace(plan, batches=tuple(batches))
 
 
+def _count(messages: Sequence[Message]) -> int:
+    return sum(estimate_tokens(message.content) for message in messages) + _FRAME_TOKENS
+
+
 def narrow_batch(batch: Batch, targets: Sequence[Target]) -> Batch:
     """`batch` asking only for `targets`, a part of its own; its estimate is scaled by their share."""
     messages = keep_only(batch.messages, frozenset(targets))
-    tokens = sum(estimate_tokens(message.content) for message in messages) + _FRAME_TOKENS
     whole, share = batch.estimate, len(targets) / len(batch.targets)
+    tokens = round(whole.input_tokens * _count(messages) / _count(batch.messages))
     # The answer's share, priced as before; the prompt is never more than it was.
     usd = None if whole.usd is None else whole.usd * max(share, tokens / max(whole.input_tokens, 1))
     return replace(
@@ -200,7 +211,9 @@ class _Planner:
         evidence: Mapping[Target, Mapping[str, ColumnEvidence]],
         hint: str,
         earlier: Mapping[Target, Sequence[str]],
+        calibration: Calibration,
     ) -> None:
+        self.calibration = calibration
         profile, model = setup.profile, setup.model
         self.style = Style.of(profile)
         self.evidence = evidence
@@ -280,7 +293,9 @@ class _Planner:
     ) -> Batch:
         output = self._output(len(lines))
         thought = self.thought_tokens_a_request + self.thought_tokens * len(lines)
-        usage = Usage(input=tokens, output=output, reasoning=thought)
+        tokens = round(tokens * self.calibration.input)
+        output = round(output * self.calibration.output)
+        usage = Usage(input=tokens, output=output, reasoning=min(thought, output))
         return Batch(
             number=number,
             table=table.target,

@@ -157,7 +157,15 @@ CREATE TABLE exports (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# What a batch was locally estimated at, before earlier usage corrected it, in tokens: NULL where that
+# was not kept.
+_SECOND = """
+ALTER TABLE batches ADD COLUMN estimated_input REAL;
+ALTER TABLE batches ADD COLUMN estimated_output REAL;
+CREATE INDEX usage_of_batch ON usage (run, leg, batch);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 
 
 def statements(script: str) -> Iterator[str]:

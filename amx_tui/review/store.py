@@ -25,6 +25,7 @@ from amx_tui.drafting.model import (
     BatchPhase,
     BatchStarted,
     BudgetRaised,
+    Calibration,
     ParameterDropped,
     Plan,
     ReasoningDelta,
@@ -106,6 +107,31 @@ WHERE g.database = ? AND g.undoes IS NULL AND w.outcome = 'written' AND w.closed
 """
 
 
+# Enough to even out single answers, and few enough to follow a provider that changes.
+_ANSWERS_LOOKED_AT = 40
+# Fewer may all be of one odd table.
+_FEWEST_ANSWERS = 3
+_CALIBRATION = """
+SELECT count(*), sum(estimated_input), sum(estimated_output), sum(input), sum(output) FROM (
+    SELECT b.estimated_input, b.estimated_output, sum(u.input) AS input, sum(u.output) AS output
+    FROM batches AS b
+    JOIN legs AS l ON l.run = b.run AND l.number = b.leg
+    JOIN usage AS u ON u.run = b.run AND u.leg = b.leg AND u.batch = b.number
+    WHERE l.provider = ? AND l.model = ? AND l.effort = ? AND b.state = 'finished'
+        AND b.estimated_input > 0 AND b.estimated_output > 0
+    GROUP BY b.run, b.leg, b.number
+    HAVING count(*) = 1 AND sum(u.input) > 0 AND sum(u.output) > 0
+    ORDER BY b.run DESC, b.leg DESC, b.number DESC
+    LIMIT ?
+)
+"""
+
+
+def _bounded(ratio: float) -> float:
+    """A provider that reports nonsense must not make an estimate absurd."""
+    return min(max(ratio, 0.25), 4.0)
+
+
 class Store:
     """`tui.db`. Making one touches nothing on disk; `database` is `Connector.identity` everywhere.
 
@@ -179,8 +205,16 @@ class Store:
             ),
         )
         connection.executemany(
-            "INSERT INTO batches (run, leg, number, state) VALUES (?, ?, ?, 'queued')",
-            [(run, leg, batch.number) for batch in plan.batches],
+            "INSERT INTO batches (run, leg, number, state, estimated_input, estimated_output)"
+            " VALUES (?, ?, ?, 'queued', ?, ?)",
+            [
+                (
+                    *(run, leg, batch.number),
+                    batch.estimate.input_tokens / plan.calibration.input,
+                    batch.estimate.output_tokens / plan.calibration.output,
+                )
+                for batch in plan.batches
+            ],
         )
         known = _target_ids(
             connection, database, [target for batch in plan.batches for target in batch.targets]
@@ -289,6 +323,21 @@ class Store:
                 {"identity": pack(database)},
             ).fetchall()
             return tuple(self._decoded(read_run_record, row) for row in found)
+
+    def calibration(self, provider: str, model: str, effort: str) -> Calibration:
+        """How the usage of this model's newest answers compares with what was estimated. Batches that
+        took more than one request are passed over: a second attempt says nothing of an estimate."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return Calibration()
+            (answers, estimated_in, estimated_out, used_in, used_out) = connection.execute(
+                _CALIBRATION, (provider, model, effort, _ANSWERS_LOOKED_AT)
+            ).fetchone()
+        if answers < _FEWEST_ANSWERS:
+            return Calibration()
+        return Calibration(
+            _bounded(used_in / estimated_in), _bounded(used_out / estimated_out), answers
+        )
 
     def notes(self, run: int) -> tuple[Note, ...]:
         """What a run went through, in the order in which it happened."""

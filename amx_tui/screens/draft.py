@@ -12,6 +12,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.config.model import Privacy
+from amx_tui.drafting.model import Calibration
 from amx_tui.llm.providers import host_of
 from amx_tui.screens.account import account_lines, note, retired_words
 from amx_tui.screens.ask import Ask
@@ -168,6 +169,7 @@ class DraftScreen(Room):
                 (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),
                 (f"about {number(estimate.input_tokens)} tokens in, ", ""),
                 (f"{number(estimate.output_tokens)} out", ""),
+                (_calibration_words(plan.calibration), "dim"),
             ],
             [
                 ("cost     ", "dim"),
@@ -291,3 +293,9 @@ def _check_cap(words: str) -> str:
         return "" if not words.strip() or float(words) > 0 else "A cap is more than 0."
     except ValueError:
         return "A number, such as 0.50."
+
+
+def _calibration_words(calibration: Calibration) -> str:
+    if not calibration.answers:
+        return ""
+    return f", going by {calibration.answers} earlier answers of this model"
