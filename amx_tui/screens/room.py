@@ -50,9 +50,9 @@ class Room(Screen[None]):
 
     ROOM: ClassVar[str]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    # One look at the state serves all events of that time; ten times a second is as often as
-    # numbers can be read.
-    REFRESH_SECONDS: ClassVar[float] = 0.1
+    # One look at the state serves all events of that time; five times a second is as often as
+    # numbers can be read, and leaves the time between to the keys.
+    REFRESH_SECONDS: ClassVar[float] = 0.2
 
     def __init__(self) -> None:
         super().__init__()
