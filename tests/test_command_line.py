@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from amx_tui.cli import main
@@ -30,3 +32,15 @@ def test_any_variable_that_cannot_be_obeyed_is_told_at_the_start(
     monkeypatch.setenv(name, value)
     assert main(["demo"]) == 2
     assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("header", [b"SQLite format 3\0", b"01234567DUCK"])
+def test_a_damaged_file_with_a_name_of_escapes_commands_no_terminal(
+    header: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b\x1b[31mRED\n.db"
+    path.write_bytes(header + b"\1" * 9000)
+    assert main([str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "bRED .db" in said
+    assert "\x1b" not in said

@@ -162,7 +162,11 @@ class DuckdbConnector:
 
     @property
     def label(self) -> str:
-        return f"{self._path.name} (duckdb)"
+        return f"{self._shown_name} (duckdb)"
+
+    @property
+    def _shown_name(self) -> str:
+        return one_line(self._path.name, 80)
 
     @property
     def dialect(self) -> str:
@@ -172,7 +176,7 @@ class DuckdbConnector:
     def abilities(self) -> Abilities:
         if self._read_only:
             return Abilities(Home.NOWHERE, "nowhere: the connection is set to read_only")
-        return Abilities(Home.DATABASE, f"comments in {self._path.name}")
+        return Abilities(Home.DATABASE, f"comments in {self._shown_name}")
 
     @contextmanager
     def _open(self, *, writing: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -184,8 +188,8 @@ class DuckdbConnector:
                 # DuckDB would make a file that is gone when it opens it for writing.
                 if not self._path.exists():
                     raise CatalogProblem(
-                        f"{self._path.name} is no longer there",
-                        f"It was in {self._path.parent}",
+                        f"{self._shown_name} is no longer there",
+                        one_line(f"It was in {self._path.parent}", 200),
                         "Put it back, then press r",
                     )
                 database = duckdb.connect(
@@ -205,9 +209,9 @@ class DuckdbConnector:
             match = pattern.search(text)
             if match:
                 words |= {key: one_line(value, 80) for key, value in match.groupdict().items()}
-                return CatalogProblem(f"{self._path.name} {what}", why.format(**words), remedy)
+                return CatalogProblem(f"{self._shown_name} {what}", why.format(**words), remedy)
         return CatalogProblem(
-            f"{self._path.name} could not be read", words["error"], "Press r to try again"
+            f"{self._shown_name} could not be read", words["error"], "Press r to try again"
         )
 
     # Reading ---------------------------------------------------------------------------------

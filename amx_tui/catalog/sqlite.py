@@ -123,18 +123,19 @@ def _find_holder(path: Path) -> str:
 
 def _explain(error: sqlite3.Error, path: Path) -> CatalogProblem:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    name, folder = one_line(path.name, 80), one_line(str(path.parent), 120)
     known = _FAILURES.get(code)
     if known is None:
         return CatalogProblem(
-            f"{path.name} could not be read", one_line(str(error), 200), "Press r to try again"
+            f"{name} could not be read", one_line(str(error), 200), "Press r to try again"
         )
     words = {
         "holder": _find_holder(path) if code == sqlite3.SQLITE_BUSY else "",
         "error": one_line(str(error), 200),
-        "name": path.name,
+        "name": name,
     }
     what, why, remedy = (part.format(**words) for part in known)
-    return CatalogProblem(f"{path.name} {what}", f"{why}. In {path.parent}", remedy)
+    return CatalogProblem(f"{name} {what}", f"{why}. In {folder}", remedy)
 
 
 def _is_quiet_wal(path: Path) -> bool:
@@ -177,7 +178,7 @@ class SqliteConnector:
 
     @property
     def label(self) -> str:
-        return f"{self._path.name} (sqlite)"
+        return f"{one_line(self._path.name, 80)} (sqlite)"
 
     @property
     def dialect(self) -> str:
@@ -185,7 +186,7 @@ class SqliteConnector:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(Home.SIDECAR, f"{self._sidecar.name}, beside the database")
+        return Abilities(Home.SIDECAR, f"{one_line(self._sidecar.name, 80)}, beside the database")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -196,8 +197,8 @@ class SqliteConnector:
             raise _explain(error, self._path) from None
         except OSError as error:
             raise CatalogProblem(
-                f"{self._path.name} cannot be read",
-                f"{error.strerror or error}: {self._path.parent}",
+                f"{one_line(self._path.name, 80)} cannot be read",
+                one_line(f"{error.strerror or error}: {self._path.parent}", 200),
                 "Check that it is still there, then press r",
             ) from None
         try:
