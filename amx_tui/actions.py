@@ -6,6 +6,7 @@ The rule for keys: a capital letter takes you somewhere, a small letter does som
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -101,8 +102,10 @@ ACTIONS: tuple[Action, ...] = (
         Action(
             f"review.accept_{n}",
             str(n),
-            f"accept {n}",
+            "accept that one" if n == 1 else f"accept {n}",
             f"Accept alternative {n} and go to the next undecided",
+            1 if n == 1 else 0,
+            "1-5" if n == 1 else "",
         )
         for n in range(1, 6)
     ),
@@ -186,3 +189,28 @@ def key_name(action: Action) -> str:
         return action.shown_key
     key = action.keys.split(",")[0]
     return KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-"))
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+    """All keys of an action, as people write them; the person's own replace ours."""
+    own = keymap.get(action.id)
+    if own is None and action.shown_key:
+        return action.shown_key
+    keys = (own or action.keys).split(",")
+    return " ".join(KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-")) for key in keys)
+
+
+def find_clashes(keymap: Mapping[str, str]) -> tuple[str, ...]:
+    """Where a key of the person's own map starts two actions of the same screen, in words."""
+    clashes = []
+    for moved, keys in keymap.items():
+        if moved not in BY_ID:
+            continue
+        rooms = {BY_ID[moved].room, "app"}
+        for other in ACTIONS:
+            if other.id == moved or other.room not in rooms:
+                continue
+            theirs = keymap.get(other.id, other.keys).split(",")
+            shared = [key for key in keys.split(",") if key in theirs]
+            clashes += [f"{key} is the key of {moved} and of {other.id}" for key in shared]
+    return tuple(clashes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import ClassVar
@@ -12,12 +13,13 @@ from typing import ClassVar
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from amx_tui.actions import actions_of
+from amx_tui.actions import actions_of, find_clashes
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.commands.model import CatalogRead, SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
+from amx_tui.config.folders import shown_path
 from amx_tui.screens.room import Room, tell
 from amx_tui.theme import AMX_THEME
 from amx_tui.widgets.bars import Whereabouts
@@ -57,9 +59,10 @@ class AmxApp(App[None]):
         if workspace.connector is not None:
             self._open_session()
         self.register_theme(AMX_THEME)
-        if workspace.preferences.theme:
-            self.theme = workspace.preferences.theme
-        elif "TEXTUAL_THEME" not in workspace.environ:
+        wanted = workspace.preferences.theme
+        if wanted in self.available_themes:
+            self.theme = wanted
+        elif "TEXTUAL_THEME" not in os.environ:
             self.theme = AMX_THEME.name
         self.set_keymap(dict(workspace.preferences.keys))
 
@@ -176,7 +179,7 @@ class AmxApp(App[None]):
     def _settle(self) -> None:
         """After the first paint: what was not needed for it."""
         self.profile_changed()
-        for problem in self.workspace.preferences.problems:
+        for problem in (*self.workspace.preferences.problems, *self._wrong_wishes()):
             say(self.screen, tell(problem), title=problem.what, severity="warning")
         # What was imported stays; the collector, which the command line held back, need not look at
         # it again in mid-stream.
@@ -185,6 +188,19 @@ class AmxApp(App[None]):
         # with Python's own numbers; what a stream leaves is gone after the two quick ones.
         gc.set_threshold(2_000, 20, 20)
         gc.enable()
+
+    def _wrong_wishes(self) -> Iterable[Problem]:
+        """What `tui.yml` asks for and cannot be had: what only the app itself can tell."""
+        preferences = self.workspace.preferences
+        where = shown_path(self.workspace.folders.preferences_file)
+        if preferences.theme and preferences.theme not in self.available_themes:
+            yield Problem(
+                f"{where}: there is no theme '{one_line(preferences.theme, 40)}'",
+                f"There are {', '.join(sorted(self.available_themes))}",
+                "Press ctrl-p and type theme to try them",
+            )
+        for clash in find_clashes(preferences.keys):
+            yield Problem(f"{where}: {clash}", "", "The first of them works; give it another key")
 
     def _hear(self, event: SessionEvent) -> None:
         if self.session.is_running != self._was_running:
@@ -248,7 +264,7 @@ class AmxApp(App[None]):
     def action_help(self) -> None:
         from amx_tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(getattr(self.screen, "ROOM", "start")))
+        self.push_screen(HelpScreen(getattr(self.screen, "ROOM", "start"), self.keymap))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: everything that can be done here, from the table of actions."""

@@ -83,6 +83,8 @@ class BrowseScreen(Room):
                 for table in self.session.catalog.tables
             ]
             self._arrange()
+            if event.is_whole and self._table is not None:  # what was read before counts no more
+                self._read_evidence(self._table.target)
 
     def _arrange(self) -> None:
         """Makes the left list anew, the cursor staying on its table."""

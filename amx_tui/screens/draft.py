@@ -32,6 +32,14 @@ PRIVACY_WORDS = {
 }
 
 
+# The first press sends less, never more.
+LESS_FIRST = {
+    Privacy.SHAPES: Privacy.METADATA,
+    Privacy.METADATA: Privacy.VALUES,
+    Privacy.VALUES: Privacy.SHAPES,
+}
+
+
 class DraftScreen(Room):
     """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on."""
 
@@ -49,6 +57,7 @@ class DraftScreen(Room):
         self._profile: str | None = None
         self._cap: float | None = None
         self._batch = 0
+        self._redo = False  # what is described already is drafted too
         self._has_asked = False  # the form was opened for what is missing
         self._asked_hosts: set[tuple[str, str, str]] = (
             set()
@@ -79,7 +88,7 @@ class DraftScreen(Room):
                 prepare_draft,
                 session.workspace,
                 session.catalog,
-                self._targets,
+                self._wanted(),
                 privacy=session.privacy,
                 read_evidence=session.evidence_for,
                 cap_usd=self._cap,
@@ -253,8 +262,28 @@ class DraftScreen(Room):
         if self.session.workspace.metadata_only:
             say(self, "Its connection has profiling_mode: metadata, so no row is ever read.")
             return
-        order = list(Privacy)
-        self.session.privacy = order[(order.index(self.session.privacy) + 1) % len(order)]
+        self.session.privacy = LESS_FIRST[self.session.privacy]
+        self._plan()
+
+    def _wanted(self) -> frozenset[Target]:
+        """The targets, and with `o` the described ones of their tables."""
+        if not self._redo:
+            return self._targets
+        tables = {target.of_table for target in self._targets}
+        found = {target for target in tables if self.session.catalog.comment(target)}
+        for name in tables:
+            table = self.session.catalog.table(name)
+            columns = table.columns if table is not None else ()
+            found |= {Target(name.schema, name.table, c.name) for c in columns if c.comment}
+        return self._targets | found
+
+    def action_redo(self) -> None:
+        self._redo = not self._redo
+        before = self._targets
+        if self._redo and self._wanted() == before:
+            self._redo = False
+            say(self, "Nothing in these tables is described yet.")
+            return
         self._plan()
 
     def action_cap(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.screen import ModalScreen
 
-from amx_tui.actions import KEY_NAMES, Action, actions_of
+from amx_tui.actions import Action, actions_of, keys_of
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -18,9 +20,9 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS = bindings_of("help")
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, room: str) -> None:
+    def __init__(self, room: str, keymap: Mapping[str, str]) -> None:
         super().__init__()
-        self._room = room
+        self._keymap = keymap
         self._rows: list[Action | str] = []
         for title, name in ((f"Here: {room}", room), ("Everywhere", "app"), ("In lists", "list")):
             self._rows += ["", title, *actions_of(name)]
@@ -51,12 +53,15 @@ class HelpScreen(ModalScreen[None]):
         row = self._rows[index]
         if isinstance(row, str):
             return [(f" {row}", "title")]
-        keys = row.shown_key or " ".join(
-            KEY_NAMES.get(key, key.replace("ctrl+", "ctrl-")) for key in row.keys.split(",")
-        )
-        key_width = 17 if width > 90 else 13
+        keys = keys_of(row, self._keymap)
+        key_width = 17 if width > 90 else 11
+        label_width = 22 if width > 90 else 20
+        left = width - key_width - label_width - 5
+        # What `tui.yml` calls it, where there is room.
+        name = f"  {row.id}" if left >= 70 else ""
         return [
             (f"  {fit(keys, key_width)} ", "key"),
-            (f"{fit(row.label.rstrip('…'), 22)} ", "strong"),
-            (fit(row.help, width - key_width - 26), "dim"),
+            (f"{fit(row.label.rstrip('…'), label_width)} ", "strong"),
+            (fit(row.help, left - len(name)), "dim"),
+            (name, "dim"),
         ]

@@ -30,9 +30,9 @@ class Field:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("name", "Profile name", placeholder="kimi-thinking"),
+    Field("name", "Profile name"),
     Field("provider", "Provider", default="kimi"),
-    Field("model", "Model", placeholder="kimi-k3"),
+    Field("model", "Model"),
     Field("api_base", "API base"),
     Field("api_key", "API key", placeholder="sk-…  or AMX_LLM_API_KEY", is_secret=True),
     Field("temperature", "Temperature", default="0.2", placeholder="0.2"),

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, HorizontalGroup, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Select
@@ -26,6 +27,18 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
+
+
+class Choice(Select[str]):
+    """Enter keeps what is chosen, as it does in every other field; space or an arrow opens the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "keep", "Keep it and go on", show=False),
+        Binding("down,space,up", "show_overlay", "Show the list", show=False),
+    ]
+
+    def action_keep(self) -> None:
+        self.screen.focus_next()
 
 
 class ProfilesScreen(Room):
@@ -52,6 +65,8 @@ class ProfilesScreen(Room):
         except Problem as problem:
             self._problem = problem
         self.show_now()
+        for wrong in self._config.problems if self._config else ():
+            say(self, tell(wrong), title=wrong.what, severity="warning")
 
     @property
     def _profiles(self) -> list[Profile]:
@@ -73,8 +88,6 @@ class ProfilesScreen(Room):
         if not self.desk.workspace.can_edit_profiles:
             where = "the demo's own; config.yml is not read"
         entitle(rows, "LLM profiles", where)
-        for problem in self._config.problems if self._config else ():
-            say(self, tell(problem), title=problem.what, severity="warning")
 
     def _draw(self, index: int, width: int) -> Line:
         profile = self._profiles[index]
@@ -155,6 +168,7 @@ class ProfileForm(Room):
         self._taken = [name for name in taken if profile is None or name != profile.name]
         self._providers = PROVIDERS
         self._offered_base = ""
+        self._kept: dict[str, str] = {}  # defaults that depend on the provider
 
     @property
     def _provider(self) -> Provider:
@@ -182,7 +196,7 @@ class ProfileForm(Room):
     def _widget_of(self, field: Field) -> Input | Select[str]:
         old = self._old
         if field.id == "provider":
-            return Select(
+            return Choice(
                 [(row.title, row.id) for row in self._providers.values()],
                 value=old.provider if old and old.provider in self._providers else "kimi",
                 allow_blank=False,
@@ -229,6 +243,13 @@ class ProfileForm(Room):
         if not base.value or base.value == self._offered_base:
             base.value = self._offered_base = provider.bases[0] if provider.bases else ""
         models = models_of(provider.id)
+        served = [row.id for row in models if not row.retired]
+        # What Enter keeps: the everyday model of this provider, and a name that is free.
+        self._kept["model"] = served[0] if served else ""
+        name = "kimi-thinking" if provider.id == "kimi" else provider.id
+        self._kept["name"] = "" if name in self._taken else name
+        for field, kept in self._kept.items():
+            self.query_one(f"#{field}", Input).placeholder = kept
         model = self.query_one("#model", Input)
         model.suggester = SuggestFromList([row.id for row in models], case_sensitive=False)
         self.query_one("#advice", Plain).write_lines(_advice(provider, models))
@@ -253,7 +274,8 @@ class ProfileForm(Room):
     def _value(self, field: Field) -> str:
         if field.id == "provider":
             return self._provider.id
-        return self.query_one(f"#{field.id}", Input).value.strip() or field.default
+        value = self.query_one(f"#{field.id}", Input).value.strip()
+        return value or self._kept.get(field.id, field.default)
 
     def _check(self, field: Field) -> bool:
         """Says what is wrong with a field, in words below it."""

@@ -42,7 +42,11 @@ class StartScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#database", Input).cursor_blink = False
-        entitle(self.query_one("#start"), "open a database", "enter open · tab connections")
+        entitle(
+            self.query_one("#start"),
+            "open a database",
+            "enter open · tab connections · ctrl-q quit",
+        )
         self.run_worker(self._read())
 
     async def _read(self) -> None:

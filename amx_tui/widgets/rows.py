@@ -26,7 +26,7 @@ from amx_tui.widgets.plain import INKS, Line
 Draw = Callable[[int, int], Line]
 
 
-class Inked(ScrollView):
+class Inked(ScrollView, can_focus=False):
     """A view that draws its own lines with the inks of `amx_tui.widgets.plain`."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in (*INKS, "cursor")}

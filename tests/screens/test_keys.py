@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import replace
 
 import pytest
 from textual.widgets import Input
 
-from amx_tui.actions import ACTIONS, actions_of
+from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes
 from amx_tui.app import ROOMS, AmxApp
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Preferences
+from amx_tui.config.model import Preferences, Privacy
 from amx_tui.review.model import Verdict
+from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.stream_view import StreamView
 from tests.snapshot.conftest import session_of, settle, until
 
 
@@ -254,3 +257,87 @@ def _is_past(app: AmxApp) -> bool:
     import time
 
     return time.monotonic() > app.screen._grace_until  # type: ignore[attr-defined]
+
+
+SCREENS = {
+    **{
+        room: getattr(importlib.import_module(module), name)
+        for room, (module, name) in ROOMS.items()
+    },
+    **{
+        room: getattr(importlib.import_module(f"amx_tui.screens.{module}"), name)
+        for room, module, name in (
+            ("draft", "draft", "DraftScreen"),
+            ("profile", "profiles", "ProfileForm"),
+            ("editor", "editor", "Editor"),
+            ("question", "question", "Question"),
+            ("ask", "ask", "Ask"),
+            ("export", "export", "ExportDialog"),
+            ("help", "help", "HelpScreen"),
+            ("start", "start", "StartScreen"),
+        )
+    },
+    "list": RowList,
+    "stream": StreamView,
+    "app": AmxApp,
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_every_action_of_the_table_can_be_done(action: Action) -> None:
+    assert hasattr(SCREENS[action.room], f"action_{action.name}")
+
+
+def test_a_key_of_the_persons_own_that_is_taken_is_told() -> None:
+    assert find_clashes({"browse.draft": "m"}) == (
+        "m is the key of browse.draft and of browse.mark_all",
+    )
+    assert find_clashes({"browse.draft": "x", "browse.mark_all": "space"}) == (
+        "space is the key of browse.mark_all and of browse.mark",
+    )
+    assert find_clashes({"browse.draft": "x"}) == ()
+
+
+async def test_help_shows_the_persons_own_keys(workspace: Workspace) -> None:
+    workspace.preferences = replace(Preferences(), keys={"browse.draft": "x"})
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: name_of(app) == "HelpScreen")
+        rows = app.screen.query_one(RowList)
+        lines = ["".join(words for words, _ in rows._draw(i, 120)) for i in range(rows.count)]
+        assert any(line.split()[:2] == ["x", "draft"] and "browse.draft" in line for line in lines)
+
+
+async def test_a_theme_that_does_not_exist_is_told_and_ours_stays(workspace: Workspace) -> None:
+    workspace.preferences = replace(Preferences(), theme="nosuch")
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: any("nosuch" in note.title for note in app._notifications))
+        assert app.theme == "amx"
+
+
+async def test_the_first_press_of_privacy_sends_less(workspace: Workspace) -> None:
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await until(pilot, lambda: name_of(app) == "DraftScreen")
+        await pilot.press("v")
+        assert session_of(pilot).privacy is Privacy.METADATA
+
+
+async def test_described_columns_are_drafted_again_only_on_a_key(workspace: Workspace) -> None:
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await until(pilot, lambda: name_of(app) == "DraftScreen" and bool(app.screen._draft))
+        before = app.screen._draft.plan.targets
+        await pilot.press("o")
+        await until(
+            pilot, lambda: bool(app.screen._draft and app.screen._draft.plan.targets > before)
+        )
+        assert any(batch.previous for batch in app.screen._draft.plan.batches)
