@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
+from textual.theme import Theme
 
 from amx_tui.actions import actions_of, find_clashes
 from amx_tui.base.problem import Problem
@@ -181,6 +182,7 @@ class AmxApp(App[None]):
         self.profile_changed()
         for problem in (*self.workspace.preferences.problems, *self._wrong_wishes()):
             say(self.screen, tell(problem), title=problem.what, severity="warning")
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         # What was imported stays; the collector, which the command line held back, need not look at
         # it again in mid-stream.
         gc.freeze()
@@ -188,6 +190,21 @@ class AmxApp(App[None]):
         # with Python's own numbers; what a stream leaves is gone after the two quick ones.
         gc.set_threshold(2_000, 20, 20)
         gc.enable()
+
+    def _keep_theme(self, theme: Theme) -> None:
+        """A theme that was chosen in the palette is there at the next start."""
+        if not self.workspace.can_edit_profiles:  # the demo keeps nothing of the person's
+            return
+        from amx_tui.config.preferences import save_preference
+
+        async def keep() -> None:
+            try:
+                path = self.workspace.folders.preferences_file
+                await asyncio.to_thread(save_preference, path, "theme", theme.name)
+            except Problem as problem:
+                say(self.screen, tell(problem), title=problem.what, severity="warning")
+
+        self.run_worker(keep(), group="theme", exclusive=True)
 
     def _wrong_wishes(self) -> Iterable[Problem]:
         """What `tui.yml` asks for and cannot be had: what only the app itself can tell."""

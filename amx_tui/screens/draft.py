@@ -189,7 +189,7 @@ class DraftScreen(Room):
             [
                 ("time     ", "dim"),
                 (f"about {duration(draft.seconds)}", "strong"),
-                (f", {draft.concurrency} requests side by side", "dim"),
+                (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
         account = self.desk.workspace.accounts.get(setup.profile.name)
@@ -251,7 +251,9 @@ class DraftScreen(Room):
         except Problem:
             return
         if len(names) < 2:
-            say(self, "There is no other profile. Press P to make one.")
+            can_make = self.desk.workspace.can_edit_profiles
+            more = " Press P to make one." if can_make else " The demo has but this one."
+            say(self, f"There is no other profile.{more}")
             return
         present = self._draft.plan.profile if self._draft else self._profile
         place = names.index(present) + 1 if present in names else 0
@@ -328,3 +330,7 @@ def _calibration_words(calibration: Calibration) -> str:
     if not calibration.answers:
         return ""
     return f", going by {calibration.answers} earlier answers of this model"
+
+
+def _side_by_side(requests: int) -> str:
+    return f", {requests} requests side by side" if requests > 1 else ", one request at a time"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes
 from amx_tui.app import ROOMS, AmxApp
-from amx_tui.commands.workspace import Workspace
+from amx_tui.commands.workspace import Workspace, real_workspace
+from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Preferences, Privacy
 from amx_tui.review.model import Verdict
 from amx_tui.widgets.rows import RowList
@@ -341,3 +344,14 @@ async def test_described_columns_are_drafted_again_only_on_a_key(workspace: Work
             pilot, lambda: bool(app.screen._draft and app.screen._draft.plan.targets > before)
         )
         assert any(batch.previous for batch in app.screen._draft.plan.batches)
+
+
+async def test_a_theme_chosen_in_the_palette_is_there_at_the_next_start(home: Path) -> None:
+    folders = find_folders(os.environ)
+    app = AmxApp(real_workspace(os.environ, folders))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: bool(app.whereabouts().model))
+        app.theme = "nord"
+        await until(pilot, lambda: folders.preferences_file.exists())
+    assert folders.preferences_file.read_text("utf-8") == "theme: nord\n"
+    assert AmxApp(real_workspace(os.environ, folders)).theme == "nord"
