@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from amx_tui.commands.model import (
     CatalogRead,
     Draft,
     EvidenceRead,
+    NotReady,
     RowsChanged,
     SessionEvent,
 )
@@ -68,7 +69,9 @@ class Session:
         self._evidence: dict[tuple[Target, Privacy], Mapping[str, ColumnEvidence]] = {}
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
-        self._is_starting = False
+        self._has_begun = asyncio.Event()  # nothing is on its way to be started
+        self._has_begun.set()
+        self._stop_is_wanted = False  # by somebody who did so before the run began
         self._client: Client | None = None
         self._refused: dict[tuple[str, str], set[str]] = {}  # parameters, by base and model
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
@@ -164,7 +167,12 @@ class Session:
 
     @property
     def is_running(self) -> bool:
-        return self._is_starting or (self._task is not None and not self._task.done())
+        return self.is_starting or (self._task is not None and not self._task.done())
+
+    @property
+    def is_starting(self) -> bool:
+        """A run is wanted and nothing of it was sent yet."""
+        return not self._has_begun.is_set()
 
     @property
     def spent_usd(self) -> float | None:
@@ -180,17 +188,35 @@ class Session:
 
         Raises:
             LlmProblem: the way out of this machine is set up wrongly (a proxy, certificates).
-            NotReady: no call is allowed.
+            NotReady: no call is allowed; a run is going; it was stopped before it began.
         """
-        assert not self.is_running
-        self.workspace.refuse_offline("Nothing was sent")
-        self._is_starting = True
+        with self._starting():
+            await self._begin(draft, run)
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Whoever starts is alone from here to the first request."""
+        if self.is_running:
+            raise NotReady(
+                "A run is going already",
+                "One run is drafted at a time",
+                "Press D to watch it; x there stops it",
+            )
+        self._stop_is_wanted = False
+        self._has_begun.clear()
         try:
-            # What a run imports would hold up the keys.
-            client = await asyncio.to_thread(self._make_client, draft)
-            self._drive(draft, client, run)
+            yield
         finally:
-            self._is_starting = False
+            self._has_begun.set()
+
+    async def _begin(self, draft: Draft, run: int | None) -> None:
+        self.workspace.refuse_offline("Nothing was sent")
+        # What a run imports would hold up the keys.
+        client = await asyncio.to_thread(self._make_client, draft)
+        if self._stop_is_wanted:
+            await client.aclose()
+            raise NotReady("The run was stopped before it began", "Nothing was sent", "")
+        self._drive(draft, client, run)
 
     def _make_client(self, draft: Draft) -> Client:
         import amx_tui.drafting.board
@@ -282,18 +308,20 @@ class Session:
         Raises:
             LlmProblem, NotReady: see `start`.
         """
-        if self.is_running or self.draft is None or self.board is None:
+        if self.draft is None or self.board is None:
             return False
-        from amx_tui.drafting.plan import remaining_plan
+        draft, board, base = self.draft, self.board, self.other_base
+        with self._starting():
+            from amx_tui.drafting.plan import remaining_plan
 
-        missing = await self.missing_of(self.board.run)
-        plan = remaining_plan(self.draft.plan, missing)
-        if not plan.batches:
-            return False
-        setup, base = self.draft.setup, self.other_base
-        if at_other_host and base is not None:
-            setup = replace(setup, endpoint=replace(setup.endpoint, base=base))
-        await self.start(replace(self.draft, plan=plan, setup=setup), run=self.board.run)
+            missing = await self.missing_of(board.run)
+            plan = remaining_plan(draft.plan, missing)
+            if not plan.batches:
+                return False
+            setup = draft.setup
+            if at_other_host and base is not None:
+                setup = replace(setup, endpoint=replace(setup.endpoint, base=base))
+            await self._begin(replace(draft, plan=plan, setup=setup), board.run)
         return True
 
     def longer_silence(self, batches: Iterable[int]) -> float:
@@ -316,7 +344,10 @@ class Session:
         return seconds
 
     async def stop(self) -> None:
-        """Stops the run and waits until nothing of it is left; what arrived is kept."""
+        """Stops the run, also one that is only about to begin, and waits until nothing of it is left;
+        what arrived is kept."""
+        self._stop_is_wanted = True
+        await self._has_begun.wait()
         if self.run is not None and self._task is not None and not self._task.done():
             self.run.stop()
             await asyncio.wait([self._task])

@@ -93,6 +93,7 @@ class DraftingScreen(Room):
         match event:
             case RunStarted():
                 self._followed, self._is_chosen, self._said = None, False, 0
+                self._numbers = []
                 self.query_one("#log", StreamView).replace("")
             case ReasoningDelta(batch=batch, text=text):
                 if batch == self._followed and self._view is View.REASONING:
@@ -109,6 +110,11 @@ class DraftingScreen(Room):
         board = self._board
         batches = self.query_one("#batches", RowList)
         if board is None or board.plan is None:
+            self._numbers = []
+            if self.session.is_running:
+                batches.show(0, empty="starting …")
+                entitle(self.query_one("#overall"), "the run is about to start")
+                return
             batches.show(0, empty="No run yet.\nPress B, mark what\nlacks a description,\nthen d.")
             entitle(self.query_one("#overall"), "no run is going")
             entitle(batches, "batches")
@@ -155,7 +161,9 @@ class DraftingScreen(Room):
         board = self._board
         if board is None or index >= len(self._numbers):
             return []
-        batch = board.batches[self._numbers[index]]
+        batch = board.batches.get(self._numbers[index])
+        if batch is None:  # of the run before
+            return []
         sign, ink = STATES[batch.state]
         follows = "▸" if batch.number == self._followed else " "
         return [
@@ -277,7 +285,7 @@ class DraftingScreen(Room):
         cursor = self.query_one("#batches", RowList).cursor
         if board is None or cursor >= len(self._numbers):
             return None
-        return board.batches[self._numbers[cursor]]
+        return board.batches.get(self._numbers[cursor])
 
     @on(RowList.Chosen, "#batches")
     def _choose(self) -> None:
@@ -306,6 +314,8 @@ class DraftingScreen(Room):
     def action_retry(self) -> None:
         """What the chosen batch lacks; after the run's end, what the whole run lacks."""
         session, batch = self.session, self._chosen
+        if session.is_starting:  # the key was pressed twice
+            return
         silent = silent_batches(session.board, batch) if session.board is not None else ()
         if session.is_running and session.run is not None and batch is not None:
             if not session.run.retry(batch.number):

@@ -1,0 +1,107 @@
+"""A run that is stopped, retried, left and found again, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from amx_tui.app import AmxApp
+from amx_tui.base.problem import Problem
+from amx_tui.commands.workspace import Workspace
+from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
+from tests.screens.test_account import (
+    open_draft,
+    run_to_its_end,
+    workspace_at,
+)
+from tests.snapshot.conftest import session_of, until
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedProvider]:
+    with ScriptedProvider(models=["kimi-k2.6"], balance=49.58) as running:
+        yield running
+
+
+@pytest.fixture
+def two_tables(server: ScriptedProvider, tmp_path: Path) -> Workspace:
+    """T with three targets, U with two."""
+    workspace = workspace_at(server.base_url, tmp_path)
+    with sqlite3.connect(tmp_path / "legacy.db") as connection:
+        connection.execute("CREATE TABLE U (MANDT TEXT)")
+    connection.close()
+    return workspace
+
+
+def only_table_t(body: Mapping[str, Any]) -> Reply:
+    if '"table": "U"' in str(body["messages"]) or '"table":"U"' in str(body["messages"]):
+        return error(400, "I do not like this one", "invalid_request_error")
+    return draft(body)
+
+
+def hold_after_the_first_line(body: Mapping[str, Any]) -> Reply:
+    first, *_ = draft_lines(body).splitlines(keepends=True)
+    return stream(reasoning="Hm. ", content=first, hold="end")
+
+
+def drafted(pilot: Pilot[None]) -> int:
+    board = session_of(pilot).board
+    return board.drafted if board is not None else 0
+
+
+async def test_t_asks_again_for_the_batch_that_failed(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        assert drafted(pilot) == 3
+        server.answer = draft
+        sent = len(server.calls)
+        await pilot.press("t", "t", "t")
+        await until(pilot, lambda: len(server.calls) > sent)
+        await until(pilot, lambda: not app.session.is_running)
+        await pilot.pause(0.5)
+        assert drafted(pilot) == 2 and len(server.calls) == sent + 1
+
+
+async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        again = [asyncio.create_task(app.session.retry()) for _ in range(2)]
+        with pytest.raises(Problem, match="going already"):
+            await again[1]
+        assert await again[0]
+        await app.session.stop()
+
+
+async def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        sent = len(server.calls)
+        again = asyncio.create_task(app.session.retry())
+        await asyncio.sleep(0)
+        assert app.session.is_starting
+        await app.session.stop()
+        assert not app.session.is_running
+        with pytest.raises(Problem, match="stopped before it began"):
+            await again
+        assert len(server.calls) == sent
