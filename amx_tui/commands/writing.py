@@ -68,14 +68,20 @@ def apply_changes(
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Written]:
     """Writes table by table and yields what became of each change, already journaled. All of it is
-    one group: one `undo_write` takes it back.
+    one group: one `undo_write` takes it back. What is no longer decided when it begins is yielded
+    first, and is neither written nor journaled.
 
     Raises:
         StoreProblem, CatalogProblem: what was written before that is journaled.
     """
-    if changes:
-        group = store.begin_write(connector.identity, changes, who=who)
-        yield from _write(store, connector, changes, who, group, clock)
+    if not changes:
+        return
+    group, left = store.begin_decided(connector.identity, changes, who=who)
+    for change in changes:
+        if change not in left:
+            yield Written(change, Outcome.CHANGED_MEANWHILE, "no longer decided")
+    if group is not None:
+        yield from _write(store, connector, left, who, group, clock)
 
 
 def undo_write(

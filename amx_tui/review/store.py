@@ -556,6 +556,29 @@ class Store:
             known = _database_id(connection, database)
             return _begin_write(connection, known, changes, who, self._clock(), undoes)
 
+    def begin_decided(
+        self, database: str, changes: Sequence[Change], *, who: str
+    ) -> tuple[int | None, tuple[Change, ...]]:
+        """The same for those of the changes whose decision still stands at this moment, whoever took
+        one back; the group's number, None where nothing is left, and what was journaled."""
+        with self._file.writing() as connection:
+            waiting = {change.target: change for change in self.to_write(database)}
+            decided = self.decided(database)
+
+            def stands(change: Change) -> bool:
+                now = waiting.get(change.target)
+                return (
+                    now is not None
+                    and now.new == change.new
+                    and change.old in (now.old, decided[change.target].previous)
+                )
+
+            left = tuple(change for change in changes if stands(change))
+            if not left:
+                return None, ()
+            known = _database_id(connection, database)
+            return _begin_write(connection, known, left, who, self._clock(), None), left
+
     def record_written(
         self,
         database: str,

@@ -248,6 +248,34 @@ def test_a_listener_that_goes_away_loses_nothing(store: Store, connector: Connec
         assert entry.outcome is (Outcome.WRITTEN if is_there else Outcome.FAILED)
 
 
+def test_a_decision_that_was_taken_back_meanwhile_is_not_written(
+    store: Store, connector: Connector
+) -> None:
+    """The list that is shown is older than what another amx-tui just did."""
+    decide(store, connector, T001, "Companies")
+    decide(store, connector, WAERS, "Currency")
+    decide(store, connector, BUKRS, "Company code")
+    shown = waiting(store, connector)
+    other = Store(store.path)
+    other.undo(connector.identity)
+    decide(other, connector, WAERS, "Currency of the item")
+    other.close()
+    results = list(apply_changes(store, connector, shown, "ann"))
+    assert {(one.change.target, one.outcome, one.detail) for one in results} == {
+        (BUKRS, Outcome.CHANGED_MEANWHILE, "no longer decided"),
+        (WAERS, Outcome.CHANGED_MEANWHILE, "no longer decided"),
+        (T001, Outcome.WRITTEN, ""),
+    }
+    catalog = connector.load()
+    assert [catalog.comment(one) for one in (BUKRS, WAERS, T001)] == [None, None, "Companies"]
+    assert [entry.change.target for entry in store.journal(connector.identity)] == [T001]
+    # Nor is what is written already written a second time.
+    assert [one.outcome for one in apply_changes(store, connector, shown, "ann")] == (
+        [Outcome.CHANGED_MEANWHILE] * 3
+    )
+    assert len(list(undo_write(store, connector, "ann"))) == 1
+
+
 def test_nothing_decided_means_nothing_written(store: Store, connector: Connector) -> None:
     assert pending(store, connector, connector.load()) == ()
     assert list(apply_changes(store, connector, [], "ann")) == []
