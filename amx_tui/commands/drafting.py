@@ -58,11 +58,11 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     """Everything about a request but its messages: profile, model, endpoint, key, settings.
 
     Raises:
-        NotReady: no profile, no key, or a wrong `AMX_*` variable.
+        NotReady: no profile, no key, a base that cannot be used, or a wrong `AMX_*` variable.
     """
     from amx_tui.config.settings import read_settings
     from amx_tui.llm.model import Endpoint, Setup
-    from amx_tui.llm.providers import provider
+    from amx_tui.llm.providers import fault_of_base, normal_base, provider
 
     profile = find_profile(workspace, name)
     if not (profile.provider and profile.model):
@@ -87,12 +87,19 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
             "Press P and e to enter a key, or export AMX_LLM_API_KEY and start again",
             opens_form=True,
         )
-    base = profile.api_base or (served_by.bases[0] if served_by.bases else "")
+    base = normal_base(profile.api_base or (served_by.bases[0] if served_by.bases else ""))
     if not base:
         raise NotReady(
             f"Profile '{profile.name}' has no API base",
             f"{served_by.title} has no address of its own",
             "Press P and e, and fill in the API base",
+            opens_form=True,
+        )
+    if fault := fault_of_base(base):
+        raise NotReady(
+            f"The API base of profile '{profile.name}' cannot be used",
+            fault,
+            "Press P and e, and correct it; or correct it in config.yml",
             opens_form=True,
         )
     endpoint = Endpoint(served_by, base, key)

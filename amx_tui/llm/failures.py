@@ -22,6 +22,7 @@ from amx_tui.llm.providers import (
     key_page_for,
     limit_page_for,
     other_bases,
+    shown_base,
 )
 
 # Server messages are quoted up to so many characters.
@@ -388,7 +389,6 @@ _KIND_OF_STATUS: Mapping[int, FailureKind] = MappingProxyType(
 # Of a rate limit: what is counted by the day, and what in tokens. Moonshot's own words are RPM, TPM and TPD.
 _BY_DAY = re.compile(r"\b[TR]PD\b|per[- ]day|daily|/day", re.I)
 _IN_TOKENS = re.compile(r"\bTP[MD]\b|tokens? (per|/) ?(min|day)|token rate", re.I)
-_PASSWORD = re.compile(r"//[^/@]*@")
 _AFTER = re.compile(r"(?:again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|milli|m(?:in)|s|$)", re.I)
 _UNITS = {"ms": 0.001, "milli": 0.001, "min": 60.0}
 
@@ -562,8 +562,8 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
     others = other_bases(endpoint.provider, base) if is_own_base(endpoint.provider, base) else ()
     return {
         "provider": endpoint.provider.title,
-        "host": one_line(host_of(base) or base, 80),
-        "base": one_line(_PASSWORD.sub("//", base), 120),
+        "host": one_line(host_of(shown_base(base)) or shown_base(base), 80),
+        "base": one_line(shown_base(base), 120),
         "other_hosts": " and ".join(map(host_of, others)),
         "other_bases": " or ".join(others),
         "other_base": others[0] if others and key else "",

@@ -5,6 +5,7 @@ It knows nothing of models, requests or keys themselves; it says where they belo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -93,6 +94,10 @@ _ROWS = (
     ),
 )
 
+# One label of a host's name (RFC 1035); servers of one's own may have an underscore in theirs.
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}", re.IGNORECASE)
+_LONGEST_NAME = 253
+
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({row.id: row for row in _ROWS})
 
 
@@ -110,6 +115,59 @@ def provider(id: str) -> Provider:
             "Press P and choose one of them; “local” is any OpenAI-compatible server",
         )
     return row
+
+
+def fault_of_base(base: str) -> str:
+    """What is wrong with an API base, in words that do not repeat it, since it may hold a password; ""
+    where a request can be sent to it and it holds no secret."""
+    if "@" in base:
+        return "Leave out what is before the @: a password has no place here."
+    if "?" in base or "#" in base:
+        return "Leave out what begins with ? or #: a key has a field of its own."
+    if not base.isprintable() or " " in base or "\\" in base:
+        return "That is not a URL."
+    try:
+        parts = urlsplit(base)
+        host = parts.hostname or ""
+    except ValueError:
+        return "That is not a URL."
+    if parts.scheme not in ("http", "https") or not host:
+        return "A URL such as https://api.moonshot.cn/v1"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        return "The port after the : is a number from 1 to 65535."
+    return "" if _is_host(host) else "No host can have that name."
+
+
+def normal_base(base: str) -> str:
+    """`base` as every path is put behind it: without white space, the last slash, and the path of the
+    chat, which documents of providers often give with it."""
+    return base.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
+
+
+def shown_base(base: str) -> str:
+    """A base as it may be shown: without what `fault_of_base` calls a secret."""
+    scheme, mark, rest = base.partition("://")
+    if not mark:
+        scheme, rest = "", base
+    return re.split(r"[?#]", scheme + mark + rest.rpartition("@")[2], maxsplit=1)[0]
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        return True  # an IPv6 address, which urlsplit has checked
+    if host.isascii() and "xn--" not in host and re.search("[a-z_]", host):
+        labels = host.removesuffix(".").split(".")
+        return len(host) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, labels))
+    import httpx
+
+    try:
+        return bool(httpx.URL(f"https://{host}").host)
+    except (httpx.InvalidURL, UnicodeError):  # the errors of idna are such
+        return False
 
 
 def host_of(url: str) -> str:

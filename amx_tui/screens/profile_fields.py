@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from amx_tui.config.model import Profile
 from amx_tui.llm.model import Provider
+from amx_tui.llm.providers import fault_of_base, shown_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Field:
         if profile is None or self.is_secret:
             return ""
         value = getattr(profile, self.id)
+        if self.id == "api_base" and value:
+            return shown_base(value)
         return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -72,14 +75,10 @@ def warn_field(name: str, value: str, provider: Provider) -> str:
 def _check_base(value: str) -> str:
     if not value:
         return ""
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-    except ValueError:
-        return "That is not a URL."
-    if parts.scheme not in ("http", "https") or not host:
-        return "A URL such as https://api.moonshot.cn/v1"
-    if parts.scheme == "http" and not _is_loopback(host):
+    if fault := fault_of_base(value):
+        return fault
+    parts = urlsplit(value)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         return "http would send the key unencrypted; use https."
     return ""
 

@@ -21,6 +21,7 @@ from amx_tui.base.text import one_line
 from amx_tui.config.folders import shown_path
 from amx_tui.config.model import Config, Profile
 from amx_tui.llm.model import Model, Provider
+from amx_tui.llm.providers import normal_base, shown_base
 from amx_tui.screens.profile_fields import FIELDS, Field, check_field, warn_field
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room, tell
@@ -97,7 +98,7 @@ class ProfilesScreen(Room):
             (fit(profile.name, 24), "strong"),
             (fit(profile.provider, 12), "dim"),
             (fit(profile.model, 30), ""),
-            (fit(profile.api_base or "", width - 70), "dim"),
+            (fit(shown_base(profile.api_base or ""), width - 70), "dim"),
         ]
 
     @on(RowList.Chosen, "#profiles")
@@ -298,7 +299,7 @@ class ProfileForm(Room):
             name=values["name"],
             provider=values["provider"],
             model=values["model"],
-            api_base=values["api_base"] or None,
+            api_base=normal_base(values["api_base"]) or None,
             temperature=float(values["temperature"]),
             max_tokens=int(values["max_tokens"]),
             n_alternatives=int(values["n_alternatives"]),
