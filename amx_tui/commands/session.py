@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
+from amx_tui.base.text import one_line
 from amx_tui.catalog.model import (
     Catalog,
     CatalogProblem,
@@ -91,8 +93,14 @@ class Session:
         return unsubscribe
 
     def _tell(self, event: SessionEvent) -> None:
+        """Whoever listens cannot end what is told of: a run goes on when a screen cannot draw it."""
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "A listener of the session failed", "exception": error}
+                )
 
     # The catalog. --------------------------------------------------------------------------------
 
@@ -239,7 +247,9 @@ class Session:
         from amx_tui.drafting.model import (
             AnswerDelta,
             ReasoningDelta,
+            RunEnded,
             RunStarted,
+            RunState,
             SuggestionDrafted,
         )
         from amx_tui.review.recorder import StoreRecorder
@@ -275,6 +285,14 @@ class Session:
                             case AnswerDelta(batch=batch, text=text):
                                 self.texts[batch].answer.add(text)
                         self._tell(event)
+            except Exception as error:
+                ended = RunEnded(RunState.FAILED, time.time(), problem=_fault_in_run(error))
+                if number:
+                    # What cannot be recorded now is offered as interrupted at the next start.
+                    with contextlib.suppress(Exception):
+                        await recorder.record(number, ended)
+                board.apply(ended)
+                self._tell(ended)
             finally:
                 await recorder.aclose()
                 await client.aclose()
@@ -425,3 +443,15 @@ class Session:
                 self.rows[target] = row
         if targets:
             self._tell(RowsChanged(tuple(targets), by_reviewer=True))
+
+
+def _fault_in_run(error: Exception) -> Problem:
+    """A fault of this program, in words; a problem says itself."""
+    if isinstance(error, Problem):
+        return error
+    said = one_line(str(error), 200)
+    return Problem(
+        "The run ended by a fault of amx-tui",
+        f"{type(error).__name__}: {said}" if said else type(error).__name__,
+        "Press t to draft what is missing; what arrived is kept",
+    )

@@ -14,10 +14,12 @@ from textual.pilot import Pilot
 from amx_tui.app import AmxApp
 from amx_tui.base.problem import Problem
 from amx_tui.commands.workspace import Workspace
+from amx_tui.drafting.model import RunState
 from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
 from tests.screens.test_account import (
     open_draft,
     run_to_its_end,
+    told,
     workspace_at,
 )
 from tests.snapshot.conftest import session_of, until
@@ -105,3 +107,42 @@ async def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
         with pytest.raises(Problem, match="stopped before it began"):
             await again
         assert len(server.calls) == sent
+
+
+async def test_a_screen_that_cannot_draw_does_not_end_the_run(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        faults: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: faults.append(what))
+
+        def fail(event: object) -> None:
+            raise LookupError("no such widget")
+
+        await open_draft(pilot)
+        app.session.subscribe(fail)
+        await run_to_its_end(pilot)
+        assert drafted(pilot) == 5 and faults
+        assert app.session.board is not None and app.session.board.state is RunState.FINISHED
+
+
+async def test_a_fault_in_a_batch_ends_the_run_and_is_shown_and_kept(
+    server: ScriptedProvider, two_tables: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no such price")
+
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        with monkeypatch.context() as broken:
+            broken.setattr("amx_tui.drafting.engine.cost", fail)
+            await run_to_its_end(pilot)
+        await until(pilot, lambda: "fault of amx-tui" in told(pilot))
+        (record,) = two_tables.store.runs()
+        assert record.state is RunState.FAILED
+        missing = 5 - record.drafted
+        await pilot.press("t")
+        await until(pilot, lambda: drafted(pilot) == missing and not app.session.is_running)
+        assert two_tables.store.runs()[0].drafted == 5
