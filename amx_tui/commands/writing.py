@@ -6,6 +6,7 @@ changed since it was read is the connector's promise.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -98,6 +99,17 @@ def undo_write(
     if undoes is not None and changes:
         group = store.begin_write(connector.identity, changes, who=who, undoes=undoes)
         yield from _write(store, connector, changes, who, group, clock)
+
+
+def find_writer() -> str:
+    """Who the journal says has written: the name of this user, or its number where it has none, as in
+    many containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # Python 3.13 raises OSError, those before KeyError
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def settle_cut_off(store: Store, connector: Connector, catalog: Catalog) -> tuple[Written, ...]:

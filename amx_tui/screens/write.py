@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
@@ -43,6 +42,8 @@ class WriteScreen(Room):
         self._pending: list[PendingChange] = []
         self._results: dict[Target, Written] = {}
         self._is_busy = False
+        self._is_reading = False
+        self._goal: Target | None = None  # where the cursor goes when all is read again
         self._problem: Problem | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -56,7 +57,14 @@ class WriteScreen(Room):
             self._read()
 
     def on_screen_resume(self) -> None:
-        self._results = {}
+        # What was waiting may have been taken back since: nothing of it is shown, nor can be written,
+        # before it is read again.
+        if not self._is_busy:
+            listed, cursor = self._listed, self.query_one("#changes", RowList).cursor
+            self._goal = listed[cursor].change.target if cursor < len(listed) else self._goal
+            self._results = {}
+            self._pending = []
+            self._is_reading = True
         self._read()
 
     def _read(self) -> None:
@@ -76,6 +84,7 @@ class WriteScreen(Room):
             self._problem = problem
             found = ()
         self._pending = list(found)
+        self._is_reading = False
         self.show_now()
 
     # What is shown. ------------------------------------------------------------------------------
@@ -92,9 +101,16 @@ class WriteScreen(Room):
         empty = "Nothing is waiting to be written.\nPress R and accept a suggestion first."
         if self._problem is not None:
             empty = f"{self._problem.what}\n{tell(self._problem)}"
-        rows.show(len(self._listed), empty=empty)
+        if self._is_reading:
+            empty = "reading …"
+        place = None
+        if not self._is_reading:
+            targets = [entry.change.target for entry in self._listed]
+            place = targets.index(self._goal) if self._goal in targets else None
+            self._goal = None
+        rows.show(len(self._listed), cursor=place, empty=empty)
         counts = Counter(result.outcome for result in self._results.values())
-        parts = [f"{len(self._pending)} to write"]
+        parts = ["reading …" if self._is_reading else f"{len(self._pending)} to write"]
         parts += [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]
         where = f"into {abilities.where}"
         if abilities.home is Home.NOWHERE:
@@ -127,8 +143,10 @@ class WriteScreen(Room):
             return
         entry = listed[cursor]
         change = entry.change
+        # Of what is still to be written, what stands there by now.
+        old = entry.present if isinstance(entry, PendingChange) else change.old
         rows: list[Line] = [
-            [("old  ", "dim"), (one_line(change.old or "–"), "old" if change.old else "dim")],
+            [("old  ", "dim"), (one_line(old or "–"), "old" if old else "dim")],
             [("new  ", "dim"), (one_line(change.new or "–"), "new")],
         ]
         result = self._results.get(change.target)
@@ -138,11 +156,9 @@ class WriteScreen(Room):
         if isinstance(entry, PendingChange):
             if entry.is_gone:
                 rows.append([("✗ it is no longer in the database; nothing is written", "warn")])
-            elif entry.changed_meanwhile and result is None:
-                words = (
-                    f"≠ it was changed since it was reviewed, to: {one_line(entry.present or '–')}"
-                )
-                rows += [[(words, "warn")], [("It will be left alone; review it again.", "warn")]]
+            elif entry.changed_meanwhile:
+                rows.append([("≠ the old text was changed since it was reviewed", "warn")])
+                rows.append([("It will be left alone; review it again.", "warn")])
             rows += [[], [("the statement, word for word", "dim")]]
             rows += [[(line, "")] for line in entry.statement.split("\n")]
         entitle(self.query_one("#statement"), change.target.path)
@@ -182,13 +198,13 @@ class WriteScreen(Room):
         self.app.push_screen(Question(f"Write to {self.session.connector.label}?", rows), write)
 
     async def _write(self, changes: list[Change]) -> None:
-        from amx_tui.commands.writing import apply_changes
+        from amx_tui.commands.writing import apply_changes, find_writer
 
         session = self.session
 
         def work() -> list[Written]:
             results = apply_changes(
-                session.workspace.store, session.connector, changes, who=getpass.getuser()
+                session.workspace.store, session.connector, changes, who=find_writer()
             )
             return list(results)
 
@@ -197,18 +213,21 @@ class WriteScreen(Room):
         finally:
             self._is_busy = False
         self._results = {result.change.target: result for result in results}
-        await self._after_write(results)
+        await self._after_write(results, "written")
 
-    async def _after_write(self, results: list[Written]) -> None:
+    async def _after_write(self, results: list[Written], done: str) -> None:
+        """Says what became of them, `done` being the word for what went well."""
         counts = Counter(result.outcome for result in results)
         words = ", ".join(
-            f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]
+            f"{counts[outcome]} {done if outcome is Outcome.WRITTEN else outcome.value}"
+            for outcome in Outcome
+            if counts[outcome]
         )
         good = set(counts) <= {Outcome.WRITTEN}
-        say(self, words or "nothing", title="Written" if good else "Not all of it was written",
+        say(self, words or "nothing", title=done.capitalize() if good else f"Not all of it was {done}",
             severity="information" if good else "warning")  # fmt: skip
         await self.session.read_catalog()
-        await self._read_pending()
+        self._read()
 
     def action_undo(self) -> None:
         self.do(self._ask_undo())
@@ -232,21 +251,19 @@ class WriteScreen(Room):
         self.app.push_screen(Question(f"Put the old text of {count} back?", rows), undo)
 
     async def _undo_all(self) -> None:
-        from amx_tui.commands.writing import undo_write
+        from amx_tui.commands.writing import find_writer, undo_write
 
         session = self.session
 
         def work() -> list[Written]:
-            return list(
-                undo_write(session.workspace.store, session.connector, who=getpass.getuser())
-            )
+            return list(undo_write(session.workspace.store, session.connector, who=find_writer()))
 
         try:
             results = await asyncio.to_thread(work)
         finally:
             self._is_busy = False
         self._results = {}
-        await self._after_write(results)
+        await self._after_write(results, "put back")
 
     def action_refresh(self) -> None:
         self.do(self.session.read_catalog())

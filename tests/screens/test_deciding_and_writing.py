@@ -1,0 +1,144 @@
+"""From a decision to the text in the database: only what was decided, over what was seen."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from amx_tui.app import AmxApp
+from amx_tui.catalog.model import Change, Outcome, Target
+from amx_tui.commands import writing
+from amx_tui.commands.workspace import Workspace
+from amx_tui.commands.writing import PendingChange
+from amx_tui.review.model import Verdict
+from amx_tui.widgets.plain import Plain
+from tests.snapshot.conftest import session_of, settle, until
+
+
+def on(pilot: Pilot[None], name: str) -> bool:
+    return type(pilot.app.screen).__name__ == name
+
+
+def title(pilot: Pilot[None], place: str) -> str:
+    return str(pilot.app.screen.query_one(place).border_title)
+
+
+def words(pilot: Pilot[None], place: str) -> str:
+    shown = pilot.app.screen.query_one(place, Plain)
+    return "\n".join(
+        "".join(part.text for part in shown.render_line(y)) for y in range(shown.size.height)
+    )
+
+
+async def accept(pilot: Pilot[None], count: int) -> list[Target]:
+    session = session_of(pilot)
+    await until(pilot, lambda: bool(session.rows))
+    targets = sorted(session.rows)[:count]
+    for target in targets:
+        text = session.rows[target].suggestion.alternatives[0].text
+        await session.decide([target], Verdict.ACCEPTED, text=text, alternative=0)
+    return targets
+
+
+async def open_write(pilot: Pilot[None], count: int) -> None:
+    await pilot.press("W")
+    await until(pilot, lambda: on(pilot, "WriteScreen"))
+    await until(pilot, lambda: f"{count} to write" in title(pilot, "#changes"))
+
+
+async def write_all(pilot: Pilot[None]) -> None:
+    await pilot.press("a")
+    await until(pilot, lambda: on(pilot, "Question"))
+    await pilot.press("y")
+
+
+async def test_what_was_taken_back_cannot_be_written_while_the_list_is_read(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = threading.Event()
+    read: Callable[..., tuple[PendingChange, ...]] = writing.pending
+
+    def slow(*parts: object) -> tuple[PendingChange, ...]:
+        may_go_on.wait(20)
+        return read(*parts)
+
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await accept(pilot, 1)
+        await open_write(pilot, 1)
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await session_of(pilot).undo()
+        monkeypatch.setattr(writing, "pending", slow)
+        try:
+            await pilot.press("W")
+            await until(pilot, lambda: on(pilot, "WriteScreen"))
+            assert "reading" in title(pilot, "#changes")
+            await pilot.press("a")
+            await pilot.pause()
+            assert on(pilot, "WriteScreen")
+        finally:
+            may_go_on.set()
+        await until(pilot, lambda: "0 to write" in title(pilot, "#changes"))
+
+
+async def test_the_cursor_stays_when_a_question_is_answered_with_no(reviewed: Workspace) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        targets = await accept(pilot, 3)
+        await open_write(pilot, 3)
+        await pilot.press("j", "a")
+        await until(pilot, lambda: on(pilot, "Question"))
+        await pilot.press("n")
+        await until(pilot, lambda: "3 to write" in title(pilot, "#changes"))
+        assert targets[1].path in title(pilot, "#statement")
+
+
+async def test_after_a_text_was_left_alone_the_text_that_stands_there_is_shown(
+    reviewed: Workspace,
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        (target,) = await accept(pilot, 1)
+        await open_write(pilot, 1)
+        connector = session_of(pilot).connector
+        old = session_of(pilot).catalog.comment(target)
+        (theirs,) = connector.write([Change(target, old, "Theirs")])
+        assert theirs.outcome is Outcome.WRITTEN
+        await write_all(pilot)
+        await until(pilot, lambda: "1 changed meanwhile" in title(pilot, "#changes"))
+        await until(pilot, lambda: "old  Theirs" in words(pilot, "#statement-text"))
+        assert "review it again" in words(pilot, "#statement-text")
+
+
+async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    app = AmxApp(reviewed)
+    said: list[tuple[str, str]] = []
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        await accept(pilot, 2)
+        await open_write(pilot, 2)
+        await write_all(pilot)
+        await until(pilot, lambda: "2 written" in title(pilot, "#changes"))
+        app.clear_notifications()
+        await pilot.press("u")
+        await until(pilot, lambda: on(pilot, "Question"))
+        await pilot.press("y")
+        await until(pilot, lambda: "2 to write" in title(pilot, "#changes"))
+        said = [(one.title, one.message) for one in app._notifications]
+        journal = reviewed.store.journal(session_of(pilot).connector.identity)
+    assert said == [("Put back", "2 put back")]
+    assert {entry.who[:4] for entry in journal} == {"uid "}
