@@ -46,6 +46,7 @@ from amx_tui.drafting.model import (
 from amx_tui.drafting.plan import narrow_batch
 from amx_tui.drafting.reader import AnswerReader
 from amx_tui.llm.model import (
+    Allowance,
     AnswerText,
     BudgetRaise,
     CallEvent,
@@ -60,6 +61,7 @@ from amx_tui.llm.model import (
     Rates,
     ReasoningText,
     RetryWait,
+    Usage,
     UsageSeen,
 )
 from amx_tui.llm.rates import cost
@@ -76,6 +78,14 @@ WORKERS = 8
 # Where the consumer is slower than the models, they wait for it: events, and characters of text.
 _MOST_EVENTS = 256
 _MOST_CHARACTERS = 64_000
+
+# Under a cap. Bytes of streamed text a token, until the provider reports the exact figure.
+_BYTES_PER_TOKEN = 4
+# A prompt's tokens are estimated, and lists of names up to a fifth too low.
+_PROMPT_MARGIN = 1.25
+# Where the cap does not pay for the whole output budget of all requests, each may have so many times
+# what its answer is expected to take before another one is sent beside it.
+_AMPLE = 4
 
 
 _Result = TypeVar("_Result")
@@ -106,7 +116,7 @@ class Call(Protocol):
 
 
 class Client(Protocol):
-    def call(self, messages: Sequence[Message]) -> Call: ...
+    def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -118,11 +128,30 @@ class _Work:
     call: Call | None = None
     phase: Phase | None = None
     attempts: int = 0  # of all its calls
-    reserved: float = 0.0  # USD that the request which is out is expected to cost
+    reserved: float = 0.0  # USD that the next request is expected to cost
+    granted: float = 0.0  # USD that the request which is out costs at most
+    prompt_usd: float = 0.0  # of the request which is out
+    streamed: int = 0  # bytes of text that came of it, and are in no usage yet
     unusable: int = 0
     task: asyncio.Task[None] | None = None
     has_ended: bool = False  # it said how
     is_given_up: bool = False  # by a person
+
+
+class _Capped(Exception):
+    """The cap does not pay for a request, or for the rest of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grants:
+    """The `Allowance` of one call."""
+
+    run: Run
+    work: _Work
+    batch: Batch  # as it is asked: narrowed to what is missing
+
+    async def grant(self, prompt_tokens: int, wanted: int, least: int) -> int:
+        return await self.run._grant(self.work, self.batch, prompt_tokens, wanted, least)
 
 
 @dataclass(slots=True)
@@ -144,6 +173,7 @@ class Run:
         recorder: Keeps every event before `events` yields it.
         rates: USD per million tokens; without them nothing is priced and no spending cap can hold.
         run_id: A run that goes on; None starts a new one.
+        already_usd: What a run that goes on has cost before; its cap is for all of it.
         workers: The most batches that wait for an answer at once.
     """
 
@@ -155,6 +185,7 @@ class Run:
         rates: Rates | None,
         *,
         run_id: int | None = None,
+        already_usd: float = 0.0,
         clock: Callable[[], float] = time.time,
         workers: int = WORKERS,
     ) -> None:
@@ -167,7 +198,9 @@ class Run:
         self._rates = rates
         self._clock = clock
         self._workers = max(workers, 1)
-        self._unreported_usd = 0.0  # calls that ended without a usage, as they were estimated
+        self._already_usd = already_usd
+        self._unreported_usd = 0.0  # requests that ended without a usage, as they were estimated
+        self._freed = asyncio.Event()  # what a request had set aside is free again
         self._failure: Failure | None = None
         self._works = {batch.number: _Work(batch, batch.targets) for batch in plan.batches}
         self._pending = deque(self._works.values())
@@ -234,6 +267,12 @@ class Run:
         """The targets of a batch that no suggestion came for yet."""
         work = self._works.get(batch)
         return work.missing if work is not None else ()
+
+    @property
+    def cost_usd(self) -> float:
+        """What the run cost with all that went before: as reported, and estimated where a request
+        ended without a usage."""
+        return self._already_usd + self.spent_usd + self._unreported_usd
 
     # What a person orders. -----------------------------------------------------------------------
 
@@ -317,6 +356,7 @@ class Run:
         self._active.discard(work)
         work.task = None
         work.reserved = 0.0
+        self._free()
         if task.cancelled() and work.is_given_up:
             self._say(BatchCancelled(work.batch.number, work.missing, self._clock()))
         self._changed.set()
@@ -338,15 +378,99 @@ class Run:
             )
             if not may_end and not work.has_ended and work.task is not None:
                 work.task.cancel()
+        self._free()
         self._changed.set()
+
+    # The cap. ------------------------------------------------------------------------------------
 
     def _can_pay(self, batch: Batch) -> bool:
         """Whether the cap allows this batch beside everything that is spent and in flight."""
         cap, estimate = self.plan.cap_usd, batch.estimate.usd
         if cap is None or estimate is None:
             return True
-        reserved = sum(work.reserved for work in self._active)
-        return self.spent_usd + self._unreported_usd + reserved + estimate <= cap
+        reserved = sum(work.granted or work.reserved for work in self._active)
+        return self.cost_usd + reserved + estimate <= cap
+
+    async def _grant(
+        self, work: _Work, batch: Batch, prompt_tokens: int, wanted: int, least: int
+    ) -> int:
+        """Sets aside what a request may cost at most, so that all that are out together cannot pass
+        the cap; see `Allowance.grant`. Where the cap pays for no further request, the run ends.
+
+        Raises:
+            _Capped: no further request is made.
+        """
+        if (
+            least > 1
+        ):  # the request before spent all that it had, and told no usage if this is not 0
+            self._unreported_usd += work.granted
+            work.streamed = 0
+        self._settle(work, batch.estimate.usd or 0.0)
+        cap, rates = self.plan.cap_usd, self._rates
+        if cap is None or rates is None:
+            return wanted
+        expected = batch.estimate.output_tokens
+        least = min(max(least, expected), wanted)
+        ample = min(max(least, _AMPLE * expected), wanted)
+        prompt_tokens = max(round(prompt_tokens * _PROMPT_MARGIN), batch.estimate.input_tokens)
+        prompt_usd = cost(Usage(prompt_tokens), rates) or 0.0
+        while self.state is RunState.RUNNING:
+            granted_usd = sum(other.granted for other in self._active)
+            left = cap - self.cost_usd - granted_usd - prompt_usd
+            if rates.output > 0:
+                pays = int(left * 1e6 / rates.output)
+            else:
+                pays = wanted if left >= 0 else 0
+            if pays >= ample or (pays >= least and not granted_usd):
+                asking = sum(1 for other in self._active if not other.granted) + len(self._pending)
+                share = pays // max(min(asking, self._workers), 1)
+                budget = min(wanted, pays, max(ample, share))
+                work.prompt_usd = prompt_usd
+                work.granted = prompt_usd + budget * rates.output / 1e6
+                return budget
+            if not granted_usd:
+                self._halt(RunState.CAPPED)
+                break
+            self._freed.clear()
+            await self._freed.wait()  # what is out may turn out cheaper
+        raise _Capped
+
+    def _settle(self, work: _Work, estimate: float = 0.0) -> None:
+        """The request that was out is over. Without a usage, what came of it counts as `estimate`, or
+        as the text that came where that is more."""
+        if work.streamed:
+            self._unreported_usd += max(work.prompt_usd + self._streamed_usd(work), estimate)
+        work.granted = work.prompt_usd = 0.0
+        work.streamed = 0
+        self._free()
+
+    def _free(self) -> None:
+        self._freed.set()
+        self._changed.set()
+
+    def _streamed_usd(self, work: _Work) -> float:
+        rate = self._rates.output if self._rates is not None else 0.0
+        return work.streamed / _BYTES_PER_TOKEN * rate / 1e6
+
+    def _count(self, work: _Work, text: str) -> None:
+        """Counts text that came. Where a provider does not keep to the limit that it was given, what
+        is out is broken off before it costs more than the cap.
+
+        Raises:
+            _Capped: the cap is reached.
+        """
+        work.streamed += len(text.encode("utf-8", "replace"))
+        cap = self.plan.cap_usd
+        if cap is None or self._rates is None:
+            return
+        out = sum(other.prompt_usd + self._streamed_usd(other) for other in self._active)
+        if self.cost_usd + out <= cap:
+            return
+        self._halt(RunState.CAPPED)
+        for other in self._active:
+            if other is not work and not other.has_ended and other.task is not None:
+                other.task.cancel()
+        raise _Capped
 
     # One batch. ----------------------------------------------------------------------------------
 
@@ -366,6 +490,8 @@ class Run:
         while asks:
             asked = asks.popleft()
             result = await self._ask(work, asked)
+            if result.is_capped:
+                return  # what the end of the run breaks off is simply missing
             # Of two halves, the failure of one is not undone by the other.
             is_refused = result.refused is not None
             if not is_refused:
@@ -387,9 +513,8 @@ class Run:
                         self._say(TargetRefused(number, target, refusal, self._clock()))
             else:
                 again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
-            if again and not self._can_go_on(work, rest):
-                break
             if again:
+                work.reserved = narrow_batch(work.batch, rest).estimate.usd or 0.0
                 if is_refused:
                     searches -= len(again)
                 else:
@@ -409,16 +534,6 @@ class Run:
         else:
             self._say(BatchFinished(number, work.missing, work.unusable, now))
 
-    def _can_go_on(self, work: _Work, rest: Sequence[Target]) -> bool:
-        """Sets money aside for a further request; where the cap does not allow it, the run ends."""
-        work.reserved = 0.0
-        batch = narrow_batch(work.batch, rest)
-        if not self._can_pay(batch):
-            self._halt(RunState.CAPPED)
-            return False
-        work.reserved = batch.estimate.usd or 0.0
-        return True
-
     async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> _Answer:
         """One call for `asked`, read as it streams."""
         batch = work.batch if asked == work.batch.targets else narrow_batch(work.batch, asked)
@@ -427,31 +542,32 @@ class Run:
         reader = AnswerReader(asked, batch.previous, self.plan.thresholds)
         finish_reason = ""
         failure: Failure | None = None
-        is_priced, has_text = False, False
-        work.call = self._client.call(batch.messages)
+        is_capped = False
+        work.call = self._client.call(batch.messages, _Grants(self, work, batch))
         try:
             async with _closing(work.call.events()) as events:
                 async for event in events:
                     match event:
                         case ReasoningText(text):
-                            has_text = True
                             self._say_text(ReasoningDelta, number, text)
+                            self._count(work, text)
                         case AnswerText(text, logprobs):
-                            has_text = True
                             self._say_text(AnswerDelta, number, text)
                             self._draft(work, reader.feed(text, logprobs))
+                            self._count(work, text)
                         case PhaseChanged(phase, attempt):
                             work.phase = phase
                             work.attempts = attempts_before + attempt
                             self._say(BatchPhase(number, phase, work.attempts, self._clock()))
                         case UsageSeen(usage):
-                            is_priced = True
                             usd = cost(usage, self._rates)
                             self.spent_usd += usd or 0.0
-                            work.reserved = max(work.reserved - (usd or 0.0), 0.0)
+                            work.streamed = 0
+                            self._settle(work)
                             self._say(UsageReported(number, usage, usd))
                         case RetryWait(seconds, why):
                             work.phase = None
+                            self._settle(work, batch.estimate.usd or 0.0)
                             self._say(WaitingToRetry(number, seconds, why, self._clock()))
                         case BudgetRaise(spent, budget):
                             self._say(BudgetRaised(number, spent, budget, self._clock()))
@@ -463,11 +579,13 @@ class Run:
                     await self._has_room.wait()
         except CallFailed as failed:
             failure = failed.failure
+        except _Capped:
+            is_capped = True
         finally:
             work.call = work.phase = None
-            if has_text and not is_priced:
-                self._unreported_usd += batch.estimate.usd or 0.0
-        result = _Answer(failure, finish_reason == "length")
+            work.reserved = 0.0
+            self._settle(work, batch.estimate.usd or 0.0)
+        result = _Answer(failure, finish_reason == "length", is_capped)
         self._draft(work, reader.finish(is_whole=result.is_whole))
         work.unusable += reader.unusable
         return result
@@ -542,10 +660,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """How a call ended. `is_cut`: the answer reached its length limit."""
+    """How a call ended. `is_cut`: the answer reached its length limit; `is_capped`: the spending cap
+    ended it, or kept it from being asked."""
 
     failure: Failure | None
     is_cut: bool
+    is_capped: bool
 
     @property
     def refused(self) -> Failure | None:
@@ -556,7 +676,7 @@ class _Answer:
 
     @property
     def is_whole(self) -> bool:
-        return self.failure is None and not self.is_cut
+        return self.failure is None and not self.is_cut and not self.is_capped
 
 
 def _choose_again(

@@ -22,6 +22,7 @@ from amx_tui.llm.exchange import Broken, Exchange
 from amx_tui.llm.failures import FAILURES, backoff, describe, quote, replace_retried
 from amx_tui.llm.limiter import Limiter
 from amx_tui.llm.model import (
+    Allowance,
     AnswerText,
     BudgetRaise,
     CallEvent,
@@ -86,9 +87,10 @@ class Client:
             self._unsaid.append(ParameterDrop(name, f"{title} refused it before"))
         self._available: str | None = None
 
-    def call(self, messages: Sequence[Message]) -> Call:
-        """A conversation that has not begun; it begins with `Call.events()`."""
-        return Call(self, tuple(messages))
+    def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call:
+        """A conversation that has not begun; it begins with `Call.events()`. `allowance` limits the
+        output of each of its requests, the repeated ones included; None: only the setup does."""
+        return Call(self, tuple(messages), allowance)
 
     async def _say_available(self, failure: Failure) -> Failure:
         """`failure` with the models that this key has, where the provider lists them. It is asked once,
@@ -117,9 +119,12 @@ class Call:
         countdown: how long the provider may still be silent; valid through all attempts.
     """
 
-    def __init__(self, client: Client, messages: tuple[Message, ...]) -> None:
+    def __init__(
+        self, client: Client, messages: tuple[Message, ...], allowance: Allowance | None
+    ) -> None:
         self._client = client
         self._messages = messages
+        self._allowance = allowance
         self.countdown = Countdown(client.setup.settings.timeout_seconds)
 
     async def events(self) -> AsyncGenerator[CallEvent, None]:
@@ -130,13 +135,16 @@ class Call:
         Raises:
             CallFailed: nothing more can be done; `Failure.is_retried` says whether a new call may ask
                 for what is missing of an answer that has begun.
+            Exception: whatever the allowance raises.
         """
         client, setup = self._client, self._client.setup
         while client._unsaid:
             yield client._unsaid.pop(0)
         prompt_tokens = estimate_prompt(self._messages)
         self._refuse_hopeless(prompt_tokens)
-        budget = output_budget(setup, prompt_tokens)
+        wanted = output_budget(setup, prompt_tokens)
+        least = 1
+        spent = 0  # by thinking, without an answer; the next request tells that it has more
         is_raised = False
         failures: Counter[FailureKind] = Counter()
         attempt = 0
@@ -144,6 +152,12 @@ class Call:
             attempt += 1
             broken: Broken | None = None
             async with client.limiter.slot():
+                budget = wanted
+                if self._allowance is not None:
+                    budget = await self._allowance.grant(prompt_tokens, wanted, least)
+                if spent:
+                    yield BudgetRaise(spent, budget)
+                    spent = 0
                 body = request_body(
                     setup, self._messages, budget=budget, without=frozenset(client._refused)
                 )
@@ -187,8 +201,8 @@ class Call:
                 more = raised_budget(setup, budget, prompt_tokens)
                 if finish == "length" and not is_raised and more > budget:
                     is_raised = True
-                    yield BudgetRaise(budget, more)
-                    budget = more
+                    # Little more than was too little would be spent the same way.
+                    spent, wanted, least = budget, more, min(2 * budget, more)
                     continue
                 failure = self._nothing_visible(finish, budget)
             else:

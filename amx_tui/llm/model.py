@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 from amx_tui.base.problem import Problem
 from amx_tui.config.model import Key, Profile, Settings
@@ -211,6 +211,15 @@ class CallFailed(LlmProblem):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.what, failure.why, failure.remedy)
         self.failure = failure
+
+
+class Allowance(Protocol):
+    """What a call may spend; asked before each request that it makes."""
+
+    async def grant(self, prompt_tokens: int, wanted: int, least: int) -> int:
+        """How many tokens of output the next request may have: at most `wanted`, at least `least`.
+        May wait for what others leave. Where not even `least` is allowed it raises, which ends the
+        call before the request is made."""
 
 
 # What a call yields, in the order in which it happens. -------------------------------------------

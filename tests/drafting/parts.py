@@ -12,6 +12,7 @@ from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import Plan, RunEvent, Scope
 from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
 from amx_tui.llm.model import (
+    Allowance,
     CallEvent,
     Endpoint,
     Message,
@@ -21,6 +22,7 @@ from amx_tui.llm.model import (
     Rates,
     Setup,
 )
+from amx_tui.llm.tokens import estimate_prompt
 
 T = TypeVar("T")
 
@@ -137,12 +139,20 @@ Script = Callable[[Sequence[Message]], AsyncIterator[CallEvent]]
 
 
 class ScriptedCall:
-    def __init__(self, client: ScriptedClient, messages: Sequence[Message]) -> None:
+    def __init__(
+        self, client: ScriptedClient, messages: Sequence[Message], allowance: Allowance | None
+    ) -> None:
         self.client = client
         self.messages = messages
+        self.allowance = allowance
         self.countdown = StillClock()
 
     async def events(self) -> AsyncIterator[CallEvent]:
+        if self.allowance is not None:
+            self.client.budgets.append(
+                await self.allowance.grant(estimate_prompt(self.messages), 32_768, 1)
+            )
+        self.client.asked.append(self.messages)
         self.client.open += 1
         self.client.most_open = max(self.client.most_open, self.client.open)
         try:
@@ -159,12 +169,12 @@ class ScriptedClient:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Sequence[Message]] = []
+        self.budgets: list[int] = []
         self.open = 0
         self.most_open = 0
 
-    def call(self, messages: Sequence[Message]) -> ScriptedCall:
-        self.asked.append(messages)
-        return ScriptedCall(self, messages)
+    def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> ScriptedCall:
+        return ScriptedCall(self, messages, allowance)
 
 
 def no_tasks_left() -> bool:

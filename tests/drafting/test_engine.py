@@ -351,6 +351,70 @@ async def test_a_cap_too_small_for_the_first_request_sends_none() -> None:
     assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
 
 
+async def test_requests_side_by_side_cannot_cost_more_than_the_cap_together() -> None:
+    """Each takes all the output that it was allowed, which no estimate foresaw."""
+    client = ScriptedClient(answer)
+
+    async def spend_all(messages: Sequence[Message]) -> AsyncIterator[CallEvent]:
+        budget = client.budgets[-1]
+        yield PhaseChanged(Phase.ANSWERING, 1)
+        await asyncio.sleep(0)
+        yield AnswerText("".join(answer_lines(messages)))
+        yield UsageSeen(Usage(400, 0, budget, budget))
+        yield Ended("stop")
+
+    client.script = spend_all
+    cap = 0.05
+    run = run_of(client, plan_of(table_of(columns=60), setup=setup_of(batch_size=2), cap_usd=cap))
+    events = await collect(run)
+    assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
+    assert client.most_open > 1
+    assert 0.5 * cap < run.cost_usd <= cap
+
+
+async def test_what_was_spent_before_counts_against_the_cap() -> None:
+    plan = plan_of(table_of(columns=8), cap_usd=0.05)
+    client = ScriptedClient(answer)
+    run = Run(plan, client, Memory(), RATES, run_id=12, already_usd=0.0499)
+    events = await collect(run)
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.CAPPED
+    assert client.asked == []
+    assert run.cost_usd == 0.0499
+
+
+async def test_a_stream_that_passes_the_cap_is_broken_off() -> None:
+    """The provider does not keep to the limit that it was given."""
+    sent = 0
+
+    async def flood(messages: Sequence[Message]) -> AsyncIterator[CallEvent]:
+        nonlocal sent
+        yield PhaseChanged(Phase.ANSWERING, 1)
+        yield AnswerText(answer_lines(messages)[0])
+        while True:
+            sent += 1
+            yield ReasoningText("thought " * 50)
+            await asyncio.sleep(0)
+
+    plan = plan_of(table_of(columns=4), setup=setup_of(batch_size=2), cap_usd=0.03)
+    run = run_of(ScriptedClient(flood), plan)
+    events = await collect(run)
+    assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
+    assert of(events, SuggestionDrafted) != []
+    assert 0.02 < run.cost_usd < 0.0305  # no more than a piece of each above it
+    assert sent * 100 * 2.5 / 1e6 < 0.0305
+    assert no_tasks_left()
+
+
+async def test_a_request_waits_for_what_another_one_may_leave_of_the_cap() -> None:
+    plan = plan_of(table_of(columns=8), setup=setup_of(batch_size=4))
+    whole = plan.estimate.usd or 0.0
+    capped = plan_of(table_of(columns=8), setup=setup_of(batch_size=4), cap_usd=2 * whole)
+    client = ScriptedClient(answer)
+    events = await collect(run_of(client, capped))
+    assert events[-1] == RunEnded(RunState.FINISHED, 1000.0)
+    assert client.most_open == 1
+
+
 async def hang(messages: Sequence[Message]) -> AsyncIterator[CallEvent]:
     yield PhaseChanged(Phase.ANSWERING, 1)
     yield AnswerText(answer_lines(messages)[0])

@@ -43,6 +43,7 @@ from tests.provider import (
     error,
     raw,
     stream,
+    usage_of,
 )
 from tests.provider import (
     event as as_event,
@@ -351,3 +352,31 @@ async def test_token_probabilities_become_confidences(provider: ScriptedProvider
     assert [one.signal for one in confidences] == [Signal.LOGPROB] * 2
     assert [one.score for one in confidences] == pytest.approx([0.95, 0.6])
     assert [one.band for one in confidences] == [Band.HIGH, Band.MEDIUM]
+
+
+@pytest.mark.parametrize("cap", [0.01, 0.02, 0.03, 0.08])
+async def test_an_answer_of_nothing_but_thoughts_does_not_pass_the_cap(
+    provider: ScriptedProvider, cap: float
+) -> None:
+    """The whole output budget is billed, and nothing of it was seen."""
+
+    def think_only(body):  # type: ignore[no-untyped-def]
+        return stream(reasoning="Hm.", finish="length", usage=usage_of(300, body["max_tokens"]))
+
+    provider.answer = think_only
+    plan = plan_of(table_of("BSEG", 12), setup=setup_of(batch_size=2), cap_usd=cap)
+    async with going(provider, plan) as run:
+        events, board = await drive(run)
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.CAPPED
+    assert provider.calls
+    assert board.usd is not None and board.usd <= cap
+
+
+async def test_a_cap_that_pays_for_everything_changes_no_budget(
+    provider: ScriptedProvider,
+) -> None:
+    plan = plan_of(table_of("BSEG", 4), setup=setup_of(batch_size=2), cap_usd=5.0)
+    async with going(provider, plan) as run:
+        events, _ = await drive(run)
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.FINISHED
+    assert {request.body["max_tokens"] for request in provider.calls} == {32_768}
