@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.screen import ModalScreen
@@ -45,6 +46,12 @@ class HelpScreen(ModalScreen[None]):
         rows = self.query_one(RowList)
         rows.show(len(self._rows))
         rows.focus()
+
+    @on(RowList.Moved)
+    def _moved(self, event: RowList.Moved) -> None:
+        """The whole sentence, where a narrow line cuts it."""
+        row = self._rows[event.index]
+        entitle(self.query_one(".dialog"), "Keys", row if isinstance(row, str) else row.help)
 
     def action_leave(self) -> None:
         self.dismiss()

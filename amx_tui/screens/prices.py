@@ -15,7 +15,7 @@ from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import HeadLine, RowList
 from amx_tui.widgets.words import age, now, number, origin
 
-_MODEL, _CONTEXT, _RATE = 26, 8, 8
+_MODEL, _CONTEXT, _RATE = 28, 8, 8
 
 
 class PricesScreen(Room):
