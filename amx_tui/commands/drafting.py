@@ -98,7 +98,7 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     if fault := fault_of_base(base):
         raise NotReady(
             f"The API base of profile '{profile.name}' cannot be used",
-            fault,
+            fault.rstrip("."),
             "Press P and e, and correct it; or correct it in config.yml",
             opens_form=True,
         )

@@ -14,8 +14,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from amx_tui import __version__
-from amx_tui.base.text import one_line
 from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
 from amx_tui.llm.countdown import Countdown
 from amx_tui.llm.exchange import Broken, Exchange
@@ -30,7 +28,6 @@ from amx_tui.llm.model import (
     Ended,
     Failure,
     FailureKind,
-    LlmProblem,
     Message,
     ParameterDrop,
     Phase,
@@ -39,17 +36,14 @@ from amx_tui.llm.model import (
     Setup,
     UsageSeen,
 )
+from amx_tui.llm.network import open_http
 from amx_tui.llm.tokens import estimate_prompt
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 # Without these a request is none; every other parameter may be refused.
 _NEEDED = frozenset({"model", "messages", "stream"})
-# An idle connection is kept for the next batch; a new one costs a handshake. Seconds.
-_KEEP_ALIVE = 60.0
 # Models that a failure names of those that a key has.
 _MOST_NAMES = 8
 
@@ -78,7 +72,7 @@ class Client:
         self.setup = setup
         self.limiter = Limiter(concurrency)
         self._sleep = sleep
-        self._http = _open_http(setup, transport)
+        self._http = open_http(setup.settings.ca_bundle, transport)
         self._headers = _request_headers(setup)
         self._refused = refused if refused is not None else set()
         self._unsaid = list(pinned_parameters(setup))
@@ -298,42 +292,3 @@ def _request_headers(setup: Setup) -> dict[str, str]:
     if endpoint.key is not None and endpoint.key.secret:
         headers["Authorization"] = f"Bearer {endpoint.key.secret}"
     return headers
-
-
-def _open_http(setup: Setup, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    import httpx
-
-    bundle = setup.settings.ca_bundle
-    try:
-        return httpx.AsyncClient(
-            transport=transport,
-            verify=_trust(bundle) if bundle and transport is None else True,
-            # The countdown is the only clock: it knows what a silence is.
-            timeout=None,
-            # The key goes to the host that it belongs to and nowhere else.
-            follow_redirects=False,
-            limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
-            headers={"User-Agent": f"amx-tui/{__version__}"},
-        )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise LlmProblem(
-            "A proxy of the environment cannot be used",
-            one_line(str(error), 200),
-            "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then start again",
-        ) from None
-
-
-def _trust(bundle: str) -> ssl.SSLContext:
-    import ssl
-    from pathlib import Path
-
-    try:
-        if Path(bundle).is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except (OSError, ValueError) as error:
-        raise LlmProblem(
-            f"AMX_CA_BUNDLE names {one_line(bundle, 120)}, which cannot be used",
-            one_line(str(error), 200),
-            "Set it to a file of certificates in PEM form, or unset it, then start again",
-        ) from None

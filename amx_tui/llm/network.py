@@ -1,5 +1,5 @@
-"""Short questions over HTTP beside the chat: opened, answered in one piece, within bounds of size and
-time. It knows neither models nor prices; httpx is imported when something is asked."""
+"""The way out over HTTP, for the chat too, and short questions beside it: answered in one piece, within
+bounds of size and time. It knows neither models nor prices; httpx is imported when it is opened."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amx_tui import __version__
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     import httpx
 
+# An idle connection is kept for the next request; a new one costs a handshake. Seconds.
+_KEEP_ALIVE = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -27,6 +31,59 @@ class Answered:
     headers: Mapping[str, str]
     body: bytes
     is_whole: bool
+
+
+def open_http(
+    ca_bundle: str | None, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """A client without a time limit, which follows no redirect. `ca_bundle` is AMX_CA_BUNDLE, a file or
+    a folder; `transport` replaces the network. Reads certificates, which takes a while, and needs no
+    event loop: call it in a worker thread.
+
+    Raises:
+        LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
+    """
+    import httpx
+
+    why = (
+        "One is not of the form http://USER:PASSWORD@HOST:PORT, or a sign in its password needs its"
+        " percent code, such as %2F for /"
+    )
+    try:
+        return httpx.AsyncClient(
+            transport=transport,
+            verify=_trust(ca_bundle) if ca_bundle and transport is None else True,
+            # Each question has its own clock; the chat's knows what a silence is.
+            timeout=None,
+            # A key goes to the host that it belongs to and nowhere else.
+            follow_redirects=False,
+            limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
+            headers={"User-Agent": f"amx-tui/{__version__}"},
+        )
+    except ImportError as error:  # SOCKS
+        why = one_line(str(error), 200)
+    except (ValueError, httpx.InvalidURL):
+        pass  # these quote the variable, and with it a password
+    raise LlmProblem(
+        "A proxy of the environment cannot be used",
+        why,
+        "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then start again",
+    )
+
+
+def _trust(bundle: str) -> ssl.SSLContext:
+    import ssl
+
+    try:
+        if Path(bundle).is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ValueError) as error:
+        raise LlmProblem(
+            f"AMX_CA_BUNDLE names {one_line(bundle, 120)}, which cannot be used",
+            one_line(str(error), 200),
+            "Set it to a file of certificates in PEM form, or unset it, then start again",
+        ) from None
 
 
 async def get(
@@ -45,7 +102,7 @@ async def get(
         LlmProblem: AMX_CA_BUNDLE or a proxy variable cannot be used.
         TimeoutError, httpx.HTTPError, httpx.InvalidURL: see `get_over`.
     """
-    http = await asyncio.to_thread(_open_http, ca_bundle, transport)
+    http = await asyncio.to_thread(open_http, ca_bundle, transport)
     async with http:
         return await get_over(http, url, headers, most_bytes=most_bytes, seconds=seconds)
 
@@ -67,7 +124,9 @@ async def get_over(
     """
     async with (
         asyncio.timeout(seconds),
-        http.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
+        http.stream(
+            "GET", url, headers={"Accept": "application/json", **headers}, follow_redirects=False
+        ) as response,
     ):
         body = bytearray()
         is_whole = True
@@ -95,38 +154,3 @@ def read_json(body: bytes) -> object:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
-
-
-def _open_http(
-    ca_bundle: str | None, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
-    """Reads certificates, which takes a while: call it in a worker thread."""
-    import httpx
-
-    try:
-        return httpx.AsyncClient(
-            transport=transport,
-            verify=_trust(ca_bundle) if ca_bundle and transport is None else True,
-            timeout=None,  # the whole question has one
-            follow_redirects=False,
-            headers={"User-Agent": f"amx-tui/{__version__}", "Accept": "application/json"},
-        )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise LlmProblem(
-            "A proxy of the environment cannot be used",
-            one_line(str(error), 200),
-            "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, then start again",
-        ) from None
-
-
-def _trust(bundle: str) -> ssl.SSLContext:
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=bundle)
-    except (OSError, ValueError) as error:
-        raise LlmProblem(
-            f"AMX_CA_BUNDLE names {one_line(bundle, 120)}, which cannot be used",
-            one_line(str(error), 200),
-            "Set it to a file of certificates in PEM form, or unset it, then start again",
-        ) from None
