@@ -402,21 +402,24 @@ class Session:
         *,
         text: str | None = None,
         alternative: int | None = None,
+        previous: Mapping[Target, str | None] | None = None,
     ) -> None:
-        """One decision for one or many; on disk before anybody hears of it.
+        """One decision for one or many; on disk before anybody hears of it. `previous` is what the
+        person saw standing there; the catalog, which it defaults to, may be newer than that.
 
         Raises:
             StoreProblem: it could not be kept; nothing changed.
         """
         from amx_tui.review.model import NewDecision
 
+        seen = previous or {}
         decisions = [
             NewDecision(
                 target=target,
                 verdict=verdict,
                 text=text,
                 alternative=alternative,
-                previous=self.catalog.comment(target),
+                previous=seen[target] if target in seen else self.catalog.comment(target),
                 run=self.rows[target].run,
             )
             for target in targets

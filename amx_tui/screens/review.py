@@ -50,6 +50,7 @@ class ReviewScreen(Room):
         self._marked = 0  # which alternative
         self._shown: State | None = None
         self._words = ""
+        self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
         self._is_due = True  # the list has to be arranged again
 
@@ -75,6 +76,10 @@ class ReviewScreen(Room):
             case CatalogRead():
                 self._order = {}
                 self._is_due = True
+                if self._seen is not None:
+                    target, comment = self._seen
+                    if self.session.catalog.comment(target) != comment:
+                        self._begin_grace()
 
     def _begin_grace(self) -> None:
         if self._current is not None:
@@ -154,7 +159,7 @@ class ReviewScreen(Room):
         card = self.query_one("#card")
         text = self.query_one("#card-text", Plain)
         if row is None:
-            self._current = None
+            self._current = self._seen = None
             entitle(card, "")
             text.write("")
             return
@@ -165,6 +170,7 @@ class ReviewScreen(Room):
             self._read_evidence(row.target)
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
+        self._seen = (row.target, self.session.catalog.comment(row.target))
         text.write_lines(self._card(row))
 
     def _read_evidence(self, target: Target) -> None:
@@ -176,7 +182,7 @@ class ReviewScreen(Room):
         catalog = self.session.catalog
         column = catalog.column(row.target)
         table = catalog.table(row.target)
-        now = catalog.comment(row.target)
+        now = self._seen_at(row.target)
         rows: list[Line] = []
         if column is not None and table is not None:
             facts = [column.type]
@@ -262,16 +268,29 @@ class ReviewScreen(Room):
             self._arrange()
         return self._row
 
+    def _seen_at(self, target: Target) -> str | None:
+        """What the card says stands at `target` now; the catalog may already know better."""
+        if self._seen is not None and self._seen[0] == target:
+            return self._seen[1]
+        return self.session.catalog.comment(target)
+
     def _decide(
         self,
         row: ReviewRow,
         verdict: Verdict,
+        previous: str | None,
         *,
         text: str | None = None,
         alternative: int | None = None,
     ) -> None:
         async def decide() -> None:
-            await self.session.decide([row.target], verdict, text=text, alternative=alternative)
+            await self.session.decide(
+                [row.target],
+                verdict,
+                text=text,
+                alternative=alternative,
+                previous={row.target: previous},
+            )
             self._go_on(row.target)
 
         self.do(decide())
@@ -299,7 +318,8 @@ class ReviewScreen(Room):
             say(self, f"There is no alternative {index + 1} here.", severity="warning")
             return
         text = row.suggestion.alternatives[index].text
-        self._decide(row, Verdict.ACCEPTED, text=text, alternative=index)
+        seen = self._seen_at(row.target)
+        self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
 
     def action_accept(self) -> None:
         self._accept(self._marked)
@@ -321,11 +341,11 @@ class ReviewScreen(Room):
 
     def action_reject(self) -> None:
         if (row := self._ready()) is not None:
-            self._decide(row, Verdict.REJECTED)
+            self._decide(row, Verdict.REJECTED, self._seen_at(row.target))
 
     def action_later(self) -> None:
         if (row := self._ready()) is not None:
-            self._decide(row, Verdict.LATER)
+            self._decide(row, Verdict.LATER, self._seen_at(row.target))
 
     def action_edit(self) -> None:
         if (row := self._ready()) is not None:
@@ -338,9 +358,12 @@ class ReviewScreen(Room):
             self._open_editor(row, "")
 
     def _open_editor(self, row: ReviewRow, text: str) -> None:
+        # The card may be drawn anew behind the editor.
+        seen = self._seen_at(row.target)
+
         def keep(words: str | None) -> None:
             if words:
-                self._decide(row, Verdict.EDITED, text=words)
+                self._decide(row, Verdict.EDITED, seen, text=words)
 
         self.app.push_screen(Editor(row.target.path, text), keep)
 

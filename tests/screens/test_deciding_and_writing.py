@@ -8,13 +8,16 @@ from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.commands import writing
+from amx_tui.commands.model import CatalogRead, SessionEvent
 from amx_tui.commands.workspace import Workspace
 from amx_tui.commands.writing import PendingChange
 from amx_tui.review.model import Verdict
+from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.plain import Plain
 from tests.snapshot.conftest import session_of, settle, until
 
@@ -27,8 +30,8 @@ def title(pilot: Pilot[None], place: str) -> str:
     return str(pilot.app.screen.query_one(place).border_title)
 
 
-def words(pilot: Pilot[None], place: str) -> str:
-    shown = pilot.app.screen.query_one(place, Plain)
+def words(screen: Screen[object], place: str) -> str:
+    shown = screen.query_one(place, Plain)
     return "\n".join(
         "".join(part.text for part in shown.render_line(y)) for y in range(shown.size.height)
     )
@@ -114,8 +117,8 @@ async def test_after_a_text_was_left_alone_the_text_that_stands_there_is_shown(
         assert theirs.outcome is Outcome.WRITTEN
         await write_all(pilot)
         await until(pilot, lambda: "1 changed meanwhile" in title(pilot, "#changes"))
-        await until(pilot, lambda: "old  Theirs" in words(pilot, "#statement-text"))
-        assert "review it again" in words(pilot, "#statement-text")
+        await until(pilot, lambda: "old  Theirs" in words(pilot.app.screen, "#statement-text"))
+        assert "review it again" in words(pilot.app.screen, "#statement-text")
 
 
 async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
@@ -142,3 +145,69 @@ async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
         journal = reviewed.store.journal(session_of(pilot).connector.identity)
     assert said == [("Put back", "2 put back")]
     assert {entry.who[:4] for entry in journal} == {"uid "}
+
+
+@pytest.mark.parametrize("key", ["e", "1"])
+async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, key: str) -> None:
+    """Somebody else's text arrives with the editor open, or just before a key."""
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        target = next(t for t in sorted(session.rows) if t.path == title(pilot, "#card"))
+        seen = session.catalog.comment(target)
+        if key == "e":
+            await pilot.press("e")
+            await until(pilot, lambda: on(pilot, "Editor"))
+        (theirs,) = session.connector.write([Change(target, seen, "Theirs")])
+        assert theirs.outcome is Outcome.WRITTEN
+        review = app.screen_stack[1]
+        if key == "e":
+            await session.read_catalog()
+            await until(pilot, lambda: "Theirs" in words(review, "#card-text"))
+            await pilot.press("x", "ctrl+s")
+        else:
+            session.catalog = session.connector.load()  # the screen has not heard of it yet
+            await pilot.press("1")
+        await until(pilot, lambda: session.rows[target].decision is not None)
+        decision = session.rows[target].decision
+        assert decision is not None and decision.previous == seen
+        await open_write(pilot, 1)
+        await write_all(pilot)
+        await until(pilot, lambda: "1 changed meanwhile" in title(pilot, "#changes"))
+        assert session.connector.load().comment(target) == "Theirs"
+
+
+async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one(
+    reviewed: Workspace,
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        target = next(t for t in sorted(session.rows) if t.path == title(pilot, "#card"))
+        review = app.screen
+        assert isinstance(review, ReviewScreen)
+        ready: list[bool] = []
+
+        def hear(event: SessionEvent) -> None:
+            if isinstance(event, CatalogRead):
+                ready.append(review._ready() is not None)
+
+        session.subscribe(hear)
+        review._grace_until = 0.0
+        await session.read_catalog()
+        (theirs,) = session.connector.write(
+            [Change(target, session.catalog.comment(target), "Theirs")]
+        )
+        assert theirs.outcome is Outcome.WRITTEN
+        review._grace_until = 0.0
+        await session.read_catalog()
+        assert ready == [True, False]
+        await until(pilot, lambda: "Theirs" in words(review, "#card-text"))
