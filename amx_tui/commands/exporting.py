@@ -70,10 +70,10 @@ def export(
             "No text is accepted or edited",
             "Press R and accept what is right, then export again",
         )
-    path = path.expanduser()
     files = {
-        path.with_name(f"{path.stem}{between}{path.suffix or chosen.suffix}").resolve(): text
+        place: text
         for between, text in chosen.make(material).items()
+        for place in [_find_place(path, between, chosen.suffix)]
     }
     if not overwrite:
         for place in files:
@@ -84,6 +84,25 @@ def export(
         with contextlib.suppress(StoreProblem):
             store.record_export(place, _digest(text.encode("utf-8", "surrogatepass")))
     return ExportReport(tuple(files), texts, material.left_out)
+
+
+def _find_place(path: Path, between: str, suffix: str) -> Path:
+    """The file itself: `~` is the home of this user, links are followed, and a name without a suffix
+    gets one."""
+    try:
+        found = path.expanduser()
+        is_home = found != path and len(path.parts) == 1  # ~, or ~ann
+        if is_home or found.name in ("", ".."):
+            raise ExportProblem(
+                f"{one_line(str(path))} is a folder", "", "Add a name for the file in it"
+            )
+        return found.with_name(f"{found.stem}{between}{found.suffix or suffix}").resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ExportProblem(
+            f"{one_line(str(path))} is no place for a file",
+            one_line(str(error), 300),
+            "Choose another place",
+        ) from error
 
 
 def _check(store: Store, place: Path) -> None:

@@ -75,7 +75,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
             self.query_one("#wrong", Plain).write(("Name a file.", "bad"))
             return
         row = self._formats[self._format_index]
-        self.dismiss(ExportWish(row.id, Path(event.value.strip()).expanduser()))
+        self.dismiss(ExportWish(row.id, Path(event.value.strip())))
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -127,6 +127,34 @@ def test_a_place_that_cannot_be_written_is_told(
         assert str(path) in told.value.what and told.value.remedy
 
 
+@pytest.mark.parametrize(
+    "name", ["~nobodyatall/x.sql", "~", ".", "..", "/", "sub/..", "a\0b.sql", "half\ud800.sql"]
+)
+def test_a_name_that_no_file_can_have_is_told(
+    tmp_path: Path,
+    store: Store,
+    connector: Connector,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "here"))
+    with pytest.raises(ExportProblem) as told:
+        export("sql", Path(name), store, connector, connector.load())
+    assert not isinstance(told.value, Overwrites)
+    assert told.value.what and told.value.remedy
+    assert not list(tmp_path.glob("**/*.sql"))
+
+
+def test_a_tilde_is_the_home_of_the_user(
+    tmp_path: Path, store: Store, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    report = export("sql", Path("~/x.sql"), store, connector, connector.load())
+    assert report.paths[0] == tmp_path / "home" / "x.sql"
+
+
 def test_a_store_that_cannot_remember_does_not_lose_the_file(
     tmp_path: Path, connector: Connector
 ) -> None:
