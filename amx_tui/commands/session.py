@@ -66,6 +66,7 @@ class Session:
             self.privacy = Privacy.METADATA
         self.board: Board | None = None
         self.run: Run | None = None
+        self.is_rest = False  # of a run that began earlier
         self.draft: Draft | None = None  # what the run was made from
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
         self._evidence: dict[tuple[Target, Privacy], Mapping[str, ColumnEvidence]] = {}
@@ -219,12 +220,48 @@ class Session:
 
     async def _begin(self, draft: Draft, run: int | None) -> None:
         self.workspace.refuse_offline("Nothing was sent")
+        if draft.plan.cap_usd is not None and draft.rates is None:
+            raise NotReady(
+                "No price is known, so a cap cannot hold",
+                f"Nothing tells what {draft.plan.model} costs; nothing was sent",
+                "Press c and clear the cap, or P and enter what a million tokens cost",
+            )
         # What a run imports would hold up the keys.
         client = await asyncio.to_thread(self._make_client, draft)
         if self._stop_is_wanted:
             await client.aclose()
             raise NotReady("The run was stopped before it began", "Nothing was sent", "")
-        self._drive(draft, client, run)
+        already_usd = 0.0
+        if run is not None:
+            try:
+                draft = await self._claim(run, draft)
+                already_usd = await self._cost_of(run)
+            except BaseException:
+                await client.aclose()
+                self.workspace.store.let_go(run)
+                raise
+        self._drive(draft, client, run, already_usd)
+
+    async def _cost_of(self, run: int) -> float:
+        """USD: what was reported, and what a request of this process cost that told no usage."""
+        spent, _ = await asyncio.to_thread(self.workspace.store.spending, run)
+        is_known = self.run is not None and self.run.id == run
+        return max(spent, self.run.cost_usd) if self.run is not None and is_known else spent
+
+    async def _claim(self, run: int, draft: Draft) -> Draft:
+        """The draft of a run that goes on, without what another process drafted since it was made."""
+        from amx_tui.drafting.plan import remaining_plan
+
+        missing = await asyncio.to_thread(self.workspace.store.claim, run)
+        plan = remaining_plan(draft.plan, missing)
+        if not plan.batches:
+            await self.read_rows()
+            raise NotReady(
+                f"Nothing of run {run} is missing any more",
+                "Another amx-tui drafted the rest; nothing was sent",
+                "Press R to review it",
+            )
+        return replace(draft, plan=plan)
 
     def _make_client(self, draft: Draft) -> Client:
         import amx_tui.drafting.board
@@ -241,7 +278,9 @@ class Session:
             transport=make() if make is not None else None,
         )
 
-    def _drive(self, draft: Draft, client: Client, run: int | None) -> None:
+    def _drive(
+        self, draft: Draft, client: Client, run: int | None, already_usd: float = 0.0
+    ) -> None:
         from amx_tui.drafting.board import Board
         from amx_tui.drafting.engine import Run
         from amx_tui.drafting.model import (
@@ -261,12 +300,13 @@ class Session:
             continues=run,
         )
         self.draft = draft
+        self.is_rest = run is not None
         self._client = client
         self._first_silence = draft.setup.settings.timeout_seconds
         self._longer.clear()
         self.texts = {batch.number: BatchTexts() for batch in draft.plan.batches}
         self.board = Board()
-        self.run = Run(draft.plan, client, recorder, draft.rates)
+        self.run = Run(draft.plan, client, recorder, draft.rates, already_usd=already_usd)
         self.marked -= {target for batch in draft.plan.batches for target in batch.targets}
 
         async def drive(run: Run, board: Board) -> None:
@@ -297,6 +337,8 @@ class Session:
                 await recorder.aclose()
                 await client.aclose()
 
+        if self._stop_is_wanted:  # while it was claimed: it ends as it begins, and sends nothing
+            self.run.stop()
         self._task = asyncio.create_task(drive(self.run, self.board), name="run")
 
     def _add_row(self, run: int, model: str, event: SuggestionDrafted) -> None:
@@ -371,8 +413,12 @@ class Session:
             await asyncio.wait([self._task])
 
     async def close(self) -> None:
-        """Ends the run and closes the database."""
+        """Ends the run and closes the database; what the run lacks is offered at the next start."""
+        was_running = self.is_running
         await self.stop()
+        if was_running and self.board is not None and self.board.run:
+            with contextlib.suppress(Problem):  # D offers it all the same
+                await asyncio.to_thread(self.workspace.store.leave_open, self.board.run)
         if self._task is not None and self._task.done() and not self._task.cancelled():
             self._task.exception()  # it was shown as the run's end; not again at exit
         await asyncio.to_thread(self.connector.close)
@@ -385,6 +431,22 @@ class Session:
         """What a run was asked for and did not bring, as far as it is still in the catalog."""
         missing = await asyncio.to_thread(self.workspace.store.missing, run)
         return tuple(target for target in missing if self.catalog.holds(target))
+
+    async def lacking(self, run: int) -> tuple[Target, ...]:
+        """What neither a run nor a later one brought."""
+        return tuple(
+            target
+            for target in await self.missing_of(run)
+            if (row := self.rows.get(target)) is None or row.run < run
+        )
+
+    async def find_unfinished(self) -> tuple[RunRecord, tuple[Target, ...]] | None:
+        """The newest run of this database that lacks something, however it ended, and what."""
+        store = self.workspace.store
+        for record in await asyncio.to_thread(store.unfinished, self.connector.identity):
+            if missing := await self.lacking(record.id):
+                return record, missing
+        return None
 
     # Decisions. ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -314,7 +315,17 @@ class Store:
         self._locks.let_go(run)
 
     def runs(self, database: str | None = None) -> tuple[RunRecord, ...]:
-        """All runs, or those over one database, newest first."""
+        """All runs, or those over one database, newest first. One whose process died is called
+        interrupted."""
+        return tuple(
+            replace(record, state=RunState.INTERRUPTED) if self._is_dead(record) else record
+            for record in self._records(database)
+        )
+
+    def _is_dead(self, record: RunRecord) -> bool:
+        return record.state is RunState.RUNNING and not self._locks.is_alive(record.id)
+
+    def _records(self, database: str | None) -> tuple[RunRecord, ...]:
         with self._file.reading() as connection:
             if connection is None:
                 return ()
@@ -323,6 +334,15 @@ class Store:
                 {"identity": pack(database)},
             ).fetchall()
             return tuple(self._decoded(read_run_record, row) for row in found)
+
+    def unfinished(self, database: str) -> tuple[RunRecord, ...]:
+        """The runs that drafted less than they were asked for and that no process is at, newest
+        first, however they ended."""
+        return tuple(
+            record
+            for record in self.runs(database)
+            if record.drafted < record.targets and record.state is not RunState.RUNNING
+        )
 
     def calibration(self, provider: str, model: str, effort: str) -> Calibration:
         """How the usage of this model's newest answers compares with what was estimated. Batches that
@@ -351,10 +371,42 @@ class Store:
 
     def interrupted(self, database: str) -> RunRecord | None:
         """The newest run whose process died in the middle of it, and which nobody dismissed."""
-        for record in self.runs(database):
-            if record.state is RunState.RUNNING and not self._locks.is_alive(record.id):
-                return record
+        for record in self._records(database):
+            if self._is_dead(record):
+                return replace(record, state=RunState.INTERRUPTED)
         return None
+
+    def leave_open(self, run: int) -> None:
+        """A run that was stopped only because its process ends is offered like one whose process
+        died; one that did not end by being stopped is left alone."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE runs SET state = ?, ended_at = NULL WHERE id = ? AND state = ?",
+                (RunState.RUNNING.value, run, RunState.STOPPED.value),
+            )
+
+    def claim(self, run: int) -> tuple[Target, ...]:
+        """Takes a run to go on with, and says what it still lacks: another process may have drafted
+        some of it since somebody looked. Where nothing is missing it is not taken.
+
+        Raises:
+            StoreProblem: another process is at it.
+        """
+        with self._file.writing():
+            if not self._locks.hold(run):
+                raise _busy(run)
+        try:
+            missing = self.missing(run)
+        except BaseException:
+            self._locks.let_go(run)
+            raise
+        if not missing:
+            self._locks.let_go(run)
+        return missing
+
+    def let_go(self, run: int) -> None:
+        """Gives back a run that was claimed and is not gone on with."""
+        self._locks.let_go(run)
 
     def missing(self, run: int) -> tuple[Target, ...]:
         """What was planned in a run, was not cancelled, and has no suggestion in it, as planned."""
@@ -370,6 +422,20 @@ class Store:
                 (run,),
             )
             return tuple(read_target(*row) for row in found)
+
+    def spending(self, run: int) -> tuple[float, float | None]:
+        """USD that a run has cost in all its legs, as far as it is known, and the cap that it was sent
+        with last, None where it had none."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return 0.0, None
+            (spent,) = connection.execute(
+                "SELECT coalesce(sum(usd), 0.0) FROM usage WHERE run = ?", (run,)
+            ).fetchone()
+            last = connection.execute(
+                "SELECT cap_usd FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)
+            ).fetchone()
+            return spent, last[0] if last is not None else None
 
     def dismiss(self, run: int) -> None:
         """Marks a dead run as interrupted for good: it is not offered again.

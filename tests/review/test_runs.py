@@ -187,6 +187,46 @@ def test_a_run_that_was_dismissed_is_not_offered_again(
     assert not list(store.path.parent.glob("*.lock"))
 
 
+def test_a_run_that_was_stopped_by_quitting_is_offered(store: Store) -> None:
+    run = store.start_run(plan([A, B]), "x", 1.0)
+    store.record(run, drafted(A))
+    store.record(run, RunEnded(RunState.STOPPED, 3.0))
+    assert store.interrupted(DATABASE) is None
+    assert [record.id for record in store.unfinished(DATABASE)] == [run]
+    store.leave_open(run)
+    found = store.interrupted(DATABASE)
+    assert found is not None and found.id == run
+    assert [record.state for record in store.runs()] == [RunState.INTERRUPTED]
+
+
+def test_only_a_run_that_lacks_something_and_is_not_going_on_is_unfinished(store: Store) -> None:
+    draft_all(store, C)
+    first = store.start_run(plan([A, B]), "x", 1.0)
+    store.record(first, RunEnded(RunState.CAPPED, 3.0))
+    second = store.start_run(plan([A]), "x", 4.0)
+    assert [record.id for record in store.unfinished(DATABASE)] == [first]
+    store.record(second, RunEnded(RunState.FAILED, 5.0))
+    assert [record.id for record in store.unfinished(DATABASE)] == [second, first]
+
+
+def test_who_goes_on_with_a_run_learns_what_is_missing_by_then(store: Store) -> None:
+    run = store.start_run(plan([A, B]), "x", 1.0)
+    other = Store(store.path)
+    with pytest.raises(StoreProblem, match="another amx-tui"):
+        other.claim(run)
+    store.record(run, drafted(A))
+    store.record(run, RunEnded(RunState.STOPPED, 3.0))
+    assert other.claim(run) == (B,)
+    with pytest.raises(StoreProblem, match="another amx-tui"):
+        store.claim(run)
+    other.let_go(run)
+    assert store.claim(run) == (B,)
+    store.record(run, drafted(B))
+    store.record(run, RunEnded(RunState.FINISHED, 4.0))
+    assert other.claim(run) == ()
+    assert not list(store.path.parent.glob("*.lock"))
+
+
 def test_a_cancelled_target_is_missing_again_once_it_is_asked_for_again(store: Store) -> None:
     run = store.start_run(plan([A, B]), "x", 1.0)
     store.record(run, BatchCancelled(1, (A, B), 2.0))

@@ -13,10 +13,15 @@ from textual.pilot import Pilot
 
 from amx_tui.app import AmxApp
 from amx_tui.base.problem import Problem
+from amx_tui.commands.opening import open_named
 from amx_tui.commands.workspace import Workspace
-from amx_tui.drafting.model import RunState
+from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
+from amx_tui.review.store import Store
+from amx_tui.screens.question import Question
 from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
+from tests.review.made import suggestion
 from tests.screens.test_account import (
+    notices,
     open_draft,
     run_to_its_end,
     told,
@@ -131,18 +136,79 @@ async def test_a_fault_in_a_batch_ends_the_run_and_is_shown_and_kept(
     server: ScriptedProvider, two_tables: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError("no such price")
+        raise ZeroDivisionError("no such reader")
 
     app = AmxApp(two_tables)
     async with app.run_test(size=(140, 40)) as pilot:
         await open_draft(pilot)
         with monkeypatch.context() as broken:
-            broken.setattr("amx_tui.drafting.engine.cost", fail)
+            broken.setattr("amx_tui.drafting.engine.AnswerReader", fail)
             await run_to_its_end(pilot)
         await until(pilot, lambda: "fault of amx-tui" in told(pilot))
         (record,) = two_tables.store.runs()
         assert record.state is RunState.FAILED
-        missing = 5 - record.drafted
         await pilot.press("t")
-        await until(pilot, lambda: drafted(pilot) == missing and not app.session.is_running)
+        await until(pilot, lambda: drafted(pilot) == 5 and not app.session.is_running)
         assert two_tables.store.runs()[0].drafted == 5
+
+
+async def test_what_another_process_drafted_meanwhile_is_not_paid_again(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        missing = await app.session.missing_of(1)
+        assert len(missing) == 2
+        await open_rest_from_history(pilot)
+        other = Store(two_tables.store.path)
+        assert other.claim(1) == missing
+        sent = len(server.calls)
+        await pilot.press("enter")
+        await until(pilot, lambda: "going on in another amx-tui" in notices(app))
+        for target in missing:
+            other.record(1, SuggestionDrafted(1, suggestion(target, "A text"), 5.0))
+        other.record(1, RunEnded(RunState.FINISHED, 6.0))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Nothing of run 1 is missing" in notices(app))
+        assert len(server.calls) == sent and not app.session.is_running
+
+
+async def open_rest_from_history(pilot: Pilot[None]) -> None:
+    await pilot.press("H")
+    await until(pilot, lambda: bool(pilot.app.screen.query("#runs")))
+    await until(pilot, lambda: "1 run " in title(pilot, "#runs"))
+    await pilot.press("t")
+    await until(pilot, lambda: bool(pilot.app.screen.query("#facts")))
+    await until(pilot, lambda: "word for word" in title(pilot, "#sent"))
+    assert "the rest of run 1" in title(pilot, "#summary")
+
+
+def title(pilot: Pilot[None], widget: str) -> str:
+    return str(pilot.app.screen.query_one(widget).border_title)
+
+
+async def test_a_run_that_was_left_by_quitting_is_offered_at_the_next_start(
+    server: ScriptedProvider, two_tables: Workspace, tmp_path: Path
+) -> None:
+    server.answer = hold_after_the_first_line
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: drafted(pilot) == 2)
+        await pilot.press("q", "y")
+        await until(pilot, lambda: not app.session.is_running and not app.is_running)
+    two_tables.store.close()
+    again = AmxApp(reopened(two_tables, tmp_path))
+    async with again.run_test(size=(140, 40)) as pilot:
+        await until(pilot, lambda: isinstance(again.screen, Question))
+        assert "Go on with the other 3" in title(pilot, ".dialog")
+
+
+def reopened(workspace: Workspace, folder: Path) -> Workspace:
+    """The same database, profile and folders in a new process."""
+    workspace.connector = open_named(workspace, str(folder / "legacy.db"))
+    return workspace
