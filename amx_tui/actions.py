@@ -146,7 +146,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("profile.save", "ctrl+s", "save", "Save the profile to config.yml", 1),
     Action("profile.leave", "escape", "leave", "Leave without saving", 2),
     # History and prices.
-    Action("history.open", "enter", "review it", "Review what this run drafted", 1),
+    Action("history.open", "enter", "review", "Go to Review, where the drafts of all runs are", 1),
+    Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),
     Action("history.back", "escape", "back", "Back to Browse"),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),

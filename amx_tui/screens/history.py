@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from amx_tui.review.model import RunRecord
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, entitle, fit
+from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.words import moment, money, number
 
@@ -64,6 +64,27 @@ class HistoryScreen(Room):
 
     def action_open(self) -> None:
         self.desk.go("review")
+
+    def action_rest(self) -> None:
+        cursor = self.query_one("#runs", RowList).cursor
+        if cursor < len(self._runs):
+            self.do(self._draft_rest(self._runs[cursor].id), only="rest")
+
+    async def _draft_rest(self, run: int) -> None:
+        session = self.session
+        if session.is_running:
+            say(self, "A run is going already. Press D to watch it.")
+            return
+        if not session.is_whole:
+            say(self, "The schema is still being read.")
+            return
+        missing = await session.lacking(run)
+        if not missing:
+            say(self, f"Nothing of run {run} is missing.")
+            return
+        from amx_tui.screens.draft import DraftScreen
+
+        self.app.push_screen(DraftScreen(frozenset(missing), run=run))
 
     def action_back(self) -> None:
         self.desk.go("browse")
