@@ -22,6 +22,7 @@ from amx_tui.llm.model import (
     Setup,
     Usage,
 )
+from amx_tui.llm.providers import normal_base
 from amx_tui.llm.stream import AnswerReader, Garbled, Piece, Refusal, read_error_body
 
 if TYPE_CHECKING:
@@ -87,18 +88,16 @@ class Exchange:
 
     async def send(self) -> None:
         """Connects and sends the request; returns when it is out, or answered already."""
-        import httpx
-
-        url = self._setup.endpoint.base.rstrip("/").removesuffix("/chat/completions")
+        content = json.dumps(self._body).encode()
         try:
             request = self._http.build_request(
                 "POST",
-                f"{url}/chat/completions",
+                f"{normal_base(self._setup.endpoint.base)}/chat/completions",
                 headers=dict(self._headers),
-                content=json.dumps(self._body).encode(),
+                content=content,
                 extensions={"trace": self._trace},
             )
-        except httpx.InvalidURL as error:
+        except Exception as error:
             raise Broken(classify_transport(error, self._setup, has_text=False)) from None
         self._sent = asyncio.get_running_loop().create_future()
         self._sending = asyncio.create_task(self._http.send(request, stream=True))
@@ -111,8 +110,6 @@ class Exchange:
 
     async def answer(self) -> None:
         """Waits for the response's headers; a refusal is read and raised."""
-        import httpx
-
         assert self._sending is not None
         try:
             with self._countdown:
@@ -120,7 +117,7 @@ class Exchange:
                 refusal = b"" if self._response.is_success else await self._read_refusal()
         except TimeoutError:
             raise Broken(self._silence()) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except Exception as error:  # not only httpx's: sockets and idna have their own
             raise Broken(classify_transport(error, self._setup, has_text=False)) from error
         if not self._response.is_success:
             raise self._refused(refusal)
@@ -148,7 +145,8 @@ class Exchange:
         except TimeoutError:
             return self._end(Broken(self._silence()))
         except Exception as error:
-            return self._end(Broken(self._classify(error)))
+            failure = classify_transport(error, self._setup, has_text=self.has_answer)
+            return self._end(Broken(failure))
         if self._is_empty:
             self._is_empty = not chunk.strip()
         pieces = self._reader.feed(chunk)
@@ -192,20 +190,11 @@ class Exchange:
         return bytes(body)
 
     async def _drain(self) -> None:
-        import httpx
-
         assert self._chunks is not None
-        with suppress(TimeoutError, httpx.HTTPError):
+        with suppress(Exception):  # the answer is complete
             async with asyncio.timeout(_DRAIN):
                 while await anext(self._chunks, None) is not None:
                     pass
-
-    def _classify(self, error: Exception) -> Failure:
-        import httpx
-
-        if not isinstance(error, httpx.HTTPError):
-            raise error
-        return classify_transport(error, self._setup, has_text=self.has_answer)
 
     def _take(self, pieces: list[Piece]) -> list[ReasoningText | AnswerText]:
         """The texts among `pieces`; what is none breaks the exchange, after them."""

@@ -453,16 +453,24 @@ def describe(
 
 
 def classify_transport(error: Exception, setup: Setup, *, has_text: bool) -> Failure:
-    """The failure that an exception of httpx is: DNS, a refused connection, TLS, a proxy, a cut one.
-    `has_text`: part of the answer is there."""
+    """The failure that an exception on the way is: DNS, a refused connection, TLS, a proxy, a cut one.
+    What is none of httpx's own comes from below it, such as a port that no socket takes. `has_text`:
+    part of the answer is there."""
     import socket
     import ssl
 
     import httpx
 
     causes = tuple(_causes(error))
-    cause = quote(str(error), setup)
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
+    is_from_below = not isinstance(error, httpx.HTTPError)
+    # A group says nothing itself; anyio makes one of attempts to connect.
+    said = next((one for one in causes if not isinstance(one, BaseExceptionGroup)), error)
+    cause = quote(str(said if is_from_below else error), setup)
+    # OverflowError is the socket's, for a port; the errors of idna, for a host, are UnicodeErrors.
+    is_no_address = is_from_below and isinstance(
+        said, (httpx.InvalidURL, OverflowError, UnicodeError)
+    )
+    if isinstance(error, httpx.UnsupportedProtocol) or (is_no_address and not has_text):
         unreachable = describe(FailureKind.UNREACHABLE, setup, cause=cause, bad_address="yes")
         return replace_retried(unreachable, False)
     if isinstance(error, httpx.DecodingError):
@@ -485,6 +493,8 @@ def classify_transport(error: Exception, setup: Setup, *, has_text: bool) -> Fai
             refused="yes" if refused else "",
             no_name="yes" if no_name else "",
         )
+    if is_from_below and not has_text:
+        return describe(FailureKind.UNREACHABLE, setup, cause=cause)
     return describe(FailureKind.CUT, setup, cause=cause, has_text="yes" if has_text else "")
 
 

@@ -17,6 +17,7 @@ from amx_tui.llm.model import (
     Failure,
     FailureKind,
     ListedModel,
+    LlmProblem,
     Model,
     Provider,
     Rates,
@@ -24,7 +25,7 @@ from amx_tui.llm.model import (
 )
 from amx_tui.llm.models import find_model
 from amx_tui.llm.network import Answered, get, get_over, read_json
-from amx_tui.llm.providers import currency_at
+from amx_tui.llm.providers import currency_at, normal_base
 from amx_tui.llm.stream import Garbled, Refusal, read_error_body
 
 if TYPE_CHECKING:
@@ -191,8 +192,6 @@ class _Question(Protocol):
 
 async def _put(question: _Question, setup: Setup, path: str, most_bytes: int) -> Answered:
     """Puts `question` to the setup's host with its key; what goes wrong is a row of the table."""
-    import httpx
-
     endpoint = setup.endpoint
     # Short answers; a compressed one could unfold to any size.
     headers = {"Accept-Encoding": "identity", **endpoint.provider.headers}
@@ -204,7 +203,7 @@ async def _put(question: _Question, setup: Setup, path: str, most_bytes: int) ->
         headers["Authorization"] = f"Bearer {key.secret}"
     try:
         return await question(
-            endpoint.base.rstrip("/") + path,
+            normal_base(endpoint.base) + path,
             headers,
             most_bytes=most_bytes,
             seconds=LONGEST_QUESTION,
@@ -214,7 +213,9 @@ async def _put(question: _Question, setup: Setup, path: str, most_bytes: int) ->
             FailureKind.SILENCE, setup, seconds=f"{LONGEST_QUESTION:g}", phase=f"asked for {path}"
         )
         raise CallFailed(replace(silent, remedy="Try again in a while")) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except LlmProblem:
+        raise
+    except Exception as error:  # not only httpx's: sockets and idna have their own
         raise CallFailed(classify_transport(error, setup, has_text=False)) from None
 
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from amx_tui.config.model import Settings
+from amx_tui.llm.client import Client
 from amx_tui.llm.failures import (
     FAILURES,
     LONGEST_WAIT,
@@ -23,9 +24,11 @@ from amx_tui.llm.failures import (
     classify_transport,
     describe,
 )
+from amx_tui.llm.model import CallFailed
 from amx_tui.llm.model import FailureKind as Kind
 from amx_tui.llm.providers import provider as provider_row
-from tests.llm.setups import SECRET, Waits, ask, setup_for
+from amx_tui.llm.services import list_models
+from tests.llm.setups import MESSAGES, SECRET, Waits, ask, collect, setup_for
 from tests.provider import (
     Reply,
     ScriptedProvider,
@@ -239,7 +242,15 @@ async def test_nobody_listening_is_told_apart_from_no_such_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["api.moonshot.cn/v1", "ftp://host/v1", "http://[::1/v1", "http://"]
+    "base",
+    [
+        "api.moonshot.cn/v1",
+        "ftp://host/v1",
+        "http://[::1/v1",
+        "http://",
+        "http://127.0.0.1:99999/v1",
+        "https://xn--a.example/v1",
+    ],
 )
 async def test_a_base_that_is_no_address_is_said_at_once(base: str) -> None:
     waits = Waits()
@@ -247,6 +258,24 @@ async def test_a_base_that_is_no_address_is_said_at_once(base: str) -> None:
     assert failure is not None and failure.kind is Kind.UNREACHABLE
     assert base in failure.why
     assert waits.seconds == []
+    with pytest.raises(CallFailed) as failed:
+        await list_models(setup_for(base=base))
+    assert failed.value.failure.kind is Kind.UNREACHABLE
+
+
+async def test_an_error_from_below_the_network_ends_the_question_not_the_program() -> None:
+    class Failing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise RuntimeError(f"unable to perform operation for {SECRET}")
+
+    client = Client(setup_for(), concurrency=1, transport=Failing(), sleep=Waits())
+    _, failure = await collect(client.call(MESSAGES))
+    await client.aclose()
+    assert failure is not None and failure.kind is Kind.UNREACHABLE
+    assert "unable" in failure.what and SECRET not in str(failure)
+    with pytest.raises(CallFailed) as failed:
+        await list_models(setup_for(), transport=Failing())
+    assert failed.value.failure.kind is Kind.UNREACHABLE
 
 
 async def test_a_server_that_speaks_no_tls_is_a_tls_failure() -> None:
