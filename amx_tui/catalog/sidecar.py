@@ -75,7 +75,7 @@ def read_sidecar(path: Path) -> Texts:
 def edit_sidecar(path: Path, choose: Callable[[Texts], Sequence[Edit]]) -> None:
     """Puts into the file what `choose` makes of what stands there, in one atomic step and under a lock
     that every amx-tui of this user honours; unknown keys and other tables stay. YAML's own `#`
-    comments do not.
+    comments do not. A file that stood as amx-tui writes it, and holds nothing any more, is removed.
 
     Raises:
         CatalogProblem: where the file cannot be read or written, or is not such a file; it is then
@@ -84,6 +84,8 @@ def edit_sidecar(path: Path, choose: Callable[[Texts], Sequence[Edit]]) -> None:
     with _locked(path):
         text = _read_text(path)
         root = None if text is None else _parse(text, path)
+        # Word for word as it leaves this room: nobody has put a remark into it, or a hand to it.
+        is_ours = root is None or (text == _serialise(root) and not path.is_symlink())
         edits = choose({} if root is None else _collect(root))
         if not edits:
             return
@@ -100,13 +102,21 @@ def edit_sidecar(path: Path, choose: Callable[[Texts], Sequence[Edit]]) -> None:
                 remedy="Edit that text, then write again",
             )
         try:
-            write_atomic(path, written, mode=_mode_of(path))
+            if is_ours and _is_empty(root):
+                path.unlink(missing_ok=True)
+            else:
+                write_atomic(path, written, mode=_mode_of(path))
         except OSError as error:
             raise CatalogProblem(
                 f"{path.name} cannot be written",
                 f"{error.strerror or error}: {path.parent}",
                 "Make that folder writable, or export the texts instead",
             ) from None
+
+
+def _is_empty(root: MappingNode) -> bool:
+    """Whether there is nothing but a list of tables, with none in it."""
+    return all(key.value == "comments" and not node.value for key, node in root.value)
 
 
 def _mode_of(path: Path) -> int:

@@ -74,6 +74,34 @@ def test_a_file_written_by_hand_is_read_and_keeps_what_is_not_ours(tmp_path: Pat
     assert "0x10" in path.read_text()
 
 
+def test_a_file_that_holds_nothing_any_more_is_gone_if_it_was_ours(tmp_path: Path) -> None:
+    path = tmp_path / "legacy.comments.yml"
+    put(path, Place("BSEG"), "Segments")
+    put(path, Place("BSEG", "MANDT"), "Client")
+    put(path, Place("BSEG"), None)
+    assert path.exists()
+    put(path, Place("BSEG", "MANDT"), None)
+    assert not path.exists()
+    put(path, Place("BSEG", "MANDT"), None)  # nor is an empty one made
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# kept by hand\ncomments:\n- table: BSEG\n  tableComment: Segments\n",
+        "dsn: sqlite:///legacy.db\ncomments:\n- table: BSEG\n  tableComment: Segments\n",
+        "comments:\n- table: BSEG\n  tableComment: Segments\n  indexComments:\n    i1: x\n",
+        "comments:\n  - {table: BSEG, tableComment: Segments}\n",
+    ],
+)
+def test_an_empty_file_of_somebody_elses_stays(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "legacy.comments.yml"
+    path.write_text(text)
+    put(path, Place("BSEG"), None)
+    assert path.exists() and read_sidecar(path) == {}
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_every_text_at_every_name_comes_back(tmp_path: Path, name: str, text: str) -> None:
