@@ -71,6 +71,7 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
             what=(
                 "The API key from {key_source} cannot be sent: {key_fault}",
                 "{provider} refused the API key {key_hint} from {key_source}",
+                "{provider} refused the API key from {key_source}",
                 "{provider} wants an API key, and none was sent",
             ),
             why=(
@@ -578,7 +579,8 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
         "other_bases": " or ".join(others),
         "other_base": others[0] if others and key else "",
         "key_source": one_line(key.source, 120) if key else "",
-        "key_hint": key.hint if key else "",
+        # Of a short key nothing is shown.
+        "key_hint": key.hint if key and key.hint != "…" else "",
         # Said only where the key does not.
         "key_prefix": ""
         if key is None or key.secret.startswith(row.key_prefix)

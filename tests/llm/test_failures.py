@@ -318,6 +318,13 @@ def test_a_refused_key_is_offered_the_other_host_of_moonshot(here: int, there: i
     assert bases[here].split("api.")[1].removesuffix("/v1") in failure.remedy
 
 
+@pytest.mark.parametrize(("key", "says"), [("sk-short", "key from"), (SECRET, "key sk-…CRET from")])
+def test_of_a_short_key_only_its_source_is_told(key: str, says: str) -> None:
+    failure = classify(401, "invalid_authentication_error", "", {}, setup_for(key=key))
+    assert f"refused the API {says} the keyring" in failure.what
+    assert key not in str(failure)
+
+
 def test_a_key_that_does_not_look_like_one_is_told_what_they_look_like() -> None:
     odd = classify(401, "", "Invalid", {}, setup_for(key="eyJhbGciOiJIUzI1NiJ9"))
     assert "start with sk-" in odd.why
