@@ -22,6 +22,7 @@ examples:
   amx-tui demo                 look around, nothing leaves this machine
   amx-tui legacy.db            a SQLite or DuckDB file
   amx-tui postgresql://me@host/sales
+  amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
 
 The key is read from the OS keyring or AMX_LLM_API_KEY. AMX_CONFIG_DIR moves ~/.amx.
@@ -85,7 +86,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--speed",
         type=_speed,
-        default=1.0,
         metavar="FACTOR",
         help="demo only: how much faster than a real model it answers (default 1)",
     )
@@ -93,13 +93,26 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--offline", action="store_true", help="let nothing leave this machine: no call at all"
     )
     parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.speed is not None and options.database != "demo":
+        parser.error("--speed is for the demo: a real model takes the time that it takes")
+    return options
 
 
 def _speed(words: str) -> float:
-    value = float(words)
-    if not value > 0:
-        raise ValueError(words)
+    import argparse
+    import math
+
+    from amx_tui.base.text import one_line
+
+    try:
+        value = float(words)
+    except ValueError:
+        value = 0.0
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(
+            f"“{one_line(words, 40)}” is no number above 0, such as 20"
+        )
     return value
 
 
@@ -114,7 +127,7 @@ def _open_workspace(options: argparse.Namespace) -> Workspace:
     if options.database == "demo":
         from amx_tui.demo.workspace import demo_workspace
 
-        return demo_workspace(os.environ, speed=options.speed)
+        return demo_workspace(os.environ, speed=options.speed or 1.0)
     from amx_tui.commands.workspace import real_workspace
     from amx_tui.config.folders import find_folders
 

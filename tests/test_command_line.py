@@ -44,3 +44,50 @@ def test_a_damaged_file_with_a_name_of_escapes_commands_no_terminal(
     said = capsys.readouterr().err
     assert "bRED .db" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast\x1b[31m", ""])
+def test_a_speed_that_is_none_is_told_in_words(
+    speed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["demo", f"--speed={speed}"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "is no number above 0" in said
+    assert "_speed" not in said and "\x1b" not in said
+
+
+@pytest.mark.parametrize("words", [["legacy.db", "--speed", "20"], ["--speed", "1"]])
+def test_a_speed_is_for_the_demo_alone(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "--speed is for the demo" in capsys.readouterr().err
+
+
+def test_the_help_names_every_server_that_is_written_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert "postgresql://" in said and "mysql://" in said
+
+
+def test_the_name_of_a_connection_in_a_broken_file_points_at_the_file(
+    clean_environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = clean_environment / ".amx"
+    folder.mkdir()
+    (folder / "config.yml").write_text("db_profiles:\n  warehouse: [\n")
+    monkeypatch.chdir(clean_environment)
+    assert main(["warehouse"]) == 2
+    said = capsys.readouterr().err
+    assert "config.yml" in said and "ine 3" in said
+    assert "does not exist" not in said
+    (clean_environment / "warehouse").write_text("no database")
+    assert main(["warehouse"]) == 2
+    assert "not a database" in capsys.readouterr().err

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from amx_tui.base.problem import Problem
-from amx_tui.catalog.model import Connector
+from amx_tui.catalog.model import CatalogProblem, Connector
 from amx_tui.catalog.opening import open_connection, open_database
 from amx_tui.commands.workspace import Workspace
 
@@ -13,13 +15,16 @@ def open_named(workspace: Workspace, text: str) -> Connector:
 
     Raises:
         CatalogProblem: it cannot be opened.
-        ConfigProblem: a connection's password cannot be found.
+        ConfigProblem: a connection's password cannot be found; or `config.yml` is broken, where no
+            file of that name exists either.
     """
+    broken: Problem | None = None
     if "/" not in text and "\\" not in text:
         try:
             connection = workspace.read_config().connections.get(text)
-        except Problem:
-            connection = None  # a broken config.yml is told where a profile is needed
+        except Problem as problem:
+            connection = None
+            broken = problem  # for a file, it is told where a profile is needed
         if connection is not None:
             from amx_tui.config.connections import connection_settings
 
@@ -27,4 +32,9 @@ def open_named(workspace: Workspace, text: str) -> Connector:
             workspace.metadata_only = settings.get("profiling_mode") == "metadata"
             return open_connection(connection.backend, settings, connection.name)
     workspace.metadata_only = False
-    return open_database(text)
+    try:
+        return open_database(text)
+    except CatalogProblem:
+        if broken is not None and not Path(text).exists():
+            raise broken from None
+        raise
