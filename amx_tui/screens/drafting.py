@@ -14,10 +14,12 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.css.query import NoMatches
 
-from amx_tui.commands.model import SessionEvent
+from amx_tui.catalog.model import Target
+from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunEnded, RunStarted, RunState
 from amx_tui.llm.providers import host_of
+from amx_tui.review.model import RunRecord
 from amx_tui.screens.outcome import outcome_lines, silent_batches
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
@@ -43,6 +45,16 @@ STATES: dict[BatchState, tuple[str, str]] = {
     BatchState.CANCELLED: ("–", "dim"),
 }
 
+# How a run ended that can be gone on with.
+ENDED: dict[RunState, str] = {
+    RunState.RUNNING: "was interrupted",
+    RunState.INTERRUPTED: "was interrupted",
+    RunState.FINISHED: "has ended",
+    RunState.STOPPED: "was stopped",
+    RunState.CAPPED: "was stopped by its spending cap",
+    RunState.FAILED: "failed",
+}
+
 
 class View(StrEnum):
     REASONING = "thinking"
@@ -62,6 +74,7 @@ class DraftingScreen(Room):
         self._is_chosen = False  # by the person; else the screen goes on to the next by itself
         self._view = View.REASONING
         self._numbers: list[int] = []
+        self._past: tuple[RunRecord, tuple[Target, ...]] | None = None  # what an earlier run lacks
         self._said = 0  # lines of the log that are on the screen
 
     def compose_body(self) -> ComposeResult:
@@ -82,8 +95,16 @@ class DraftingScreen(Room):
         self._show_text()
 
     def on_screen_resume(self) -> None:
+        if self._board is None:
+            self.do(self._look_back(), only="past")
         for view in self.query(StreamView):
             view.catch_up()
+
+    async def _look_back(self) -> None:
+        """Without a run of this start, the newest one that lacks something can be gone on with."""
+        found = await self.session.find_unfinished() if self.session.is_whole else None
+        self._past = found if self._board is None else None
+        self.show_now()
 
     @property
     def _board(self) -> Board | None:
@@ -91,7 +112,10 @@ class DraftingScreen(Room):
 
     def heard(self, event: SessionEvent) -> None:
         match event:
+            case CatalogRead(is_whole=True) | RowsChanged(targets=()) if self._board is None:
+                self.do(self._look_back(), only="past")
             case RunStarted():
+                self._past = None
                 self._followed, self._is_chosen, self._said = None, False, 0
                 self._numbers = []
                 self.query_one("#log", StreamView).replace("")
@@ -118,7 +142,9 @@ class DraftingScreen(Room):
             batches.show(0, empty="No run yet.\nPress B, mark what\nlacks a description,\nthen d.")
             entitle(self.query_one("#overall"), "no run is going")
             entitle(batches, "batches")
-            if board is not None and board.what:  # it ended before it began
+            if board is None and self._past is not None:
+                self._show_past(*self._past)
+            elif board is not None and board.what:  # it ended before it began
                 entitle(self.query_one("#overall"), "the run did not start")
                 self.set_class(True, "-told")
                 self.query_one("#phase", Plain).write_lines(self._outcome(board, None))
@@ -131,12 +157,25 @@ class DraftingScreen(Room):
         self._show_log(board)
         self._tick()
 
+    def _show_past(self, run: RunRecord, missing: tuple[Target, ...]) -> None:
+        self.query_one("#batches", RowList).show(0, empty="")
+        self.set_class(True, "-told")
+        how = ENDED[run.state]
+        self.query_one("#phase", Plain).write_lines(
+            [
+                [(f"run {run.id} {how}: {len(missing)} of {run.targets} are missing", "strong")],
+                [("t  ", "key"), ("drafts the rest; it is shown before it is sent", "warn")],
+            ]
+        )
+
     def _show_overall(self, board: Board) -> None:
         overall = self.query_one("#overall")
         share = board.drafted / max(board.targets, 1)
         self.query_one("#meter", Meter).show(share)
         of = "" if board.estimate.usd is None else f" of about {money(board.estimate.usd)}"
-        parts = [f"run {board.run}", f"{board.drafted}/{board.targets} drafted"]
+        # Its figures are those of the rest alone.
+        name = f"the rest of run {board.run}" if self.session.is_rest else f"run {board.run}"
+        parts = [name, f"{board.drafted}/{board.targets} drafted"]
         spent = [f"{number(board.tokens)} tokens", f"{money(self.session.spent_usd)}{of}"]
         if board.state is RunState.RUNNING:
             parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
@@ -243,9 +282,13 @@ class DraftingScreen(Room):
             )
         has_failed = batch is not None and batch.failure is not None and batch.state.has_ended
         # Words need more room than a countdown.
-        self.set_class(bool(board.what) or has_failed, "-told")
+        has_ended = board.state is not RunState.RUNNING
+        self.set_class(has_ended or has_failed, "-told")
         countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
-        if batch is not None and batch.retry_at is not None:
+        if batch is not None and _is_due(batch, now()):
+            phase.write(("queued: it asks again when another request has ended", "dim"))
+            remaining.show(0.0)
+        elif batch is not None and batch.retry_at is not None:
             phase.write((f"waiting to ask again  {clock(batch.retry_at - now())} left", "warn"))
             remaining.show(0.0)
         elif batch is not None and countdown is not None and not batch.state.has_ended:
@@ -316,6 +359,12 @@ class DraftingScreen(Room):
         session, batch = self.session, self._chosen
         if session.is_starting:  # the key was pressed twice
             return
+        if session.board is None and self._past is not None:
+            from amx_tui.screens.draft import DraftScreen
+
+            run, missing = self._past
+            self.app.push_screen(DraftScreen(frozenset(missing), run=run.id))
+            return
         silent = silent_batches(session.board, batch) if session.board is not None else ()
         if session.is_running and session.run is not None and batch is not None:
             if not session.run.retry(batch.number):
@@ -376,8 +425,15 @@ class DraftingScreen(Room):
         self.desk.go("browse")
 
 
+def _is_due(batch: BatchLine, at: float) -> bool:
+    """Its wait is over, and others hold the places."""
+    return batch.retry_at is not None and batch.retry_at <= at
+
+
 def _state_words(batch: BatchLine, at: float) -> str:
     match batch.state:
+        case BatchState.RETRYING if _is_due(batch, at):
+            return "queued"
         case BatchState.RETRYING if batch.retry_at is not None:
             status = batch.failure.status if batch.failure is not None else None
             return f"{status or 'waits'} · {max(batch.retry_at - at, 0):.0f} s"

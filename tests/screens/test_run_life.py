@@ -13,10 +13,13 @@ from textual.pilot import Pilot
 
 from amx_tui.app import AmxApp
 from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Target
 from amx_tui.commands.opening import open_named
 from amx_tui.commands.workspace import Workspace
+from amx_tui.drafting.board import BatchLine, BatchState
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
 from amx_tui.review.store import Store
+from amx_tui.screens.drafting import _state_words
 from amx_tui.screens.question import Question
 from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
 from tests.review.made import suggestion
@@ -206,6 +209,54 @@ async def test_a_run_that_was_left_by_quitting_is_offered_at_the_next_start(
     async with again.run_test(size=(140, 40)) as pilot:
         await until(pilot, lambda: isinstance(again.screen, Question))
         assert "Go on with the other 3" in title(pilot, ".dialog")
+
+
+async def test_a_run_that_was_stopped_can_be_gone_on_with_after_a_restart(
+    server: ScriptedProvider, two_tables: Workspace, tmp_path: Path
+) -> None:
+    server.answer = hold_after_the_first_line
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: drafted(pilot) == 2)
+        await app.session.stop()
+    two_tables.store.close()
+    server.answer = draft
+    again = AmxApp(reopened(two_tables, tmp_path))
+    async with again.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: again.session.is_whole)
+        await pilot.press("D")
+        await until(pilot, lambda: bool(again.screen.query("#phase")))
+        await until(pilot, lambda: "run 1 was stopped: 3 of 5 are missing" in told(pilot))
+        await pilot.press("t")
+        await until(pilot, lambda: bool(again.screen.query("#facts")))
+        await until(pilot, lambda: "word for word" in title(pilot, "#sent"))
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: "the rest of run 1 · 3/3 drafted" in title(pilot, "#overall"))
+        assert two_tables.store.runs()[0].drafted == 5
+        await pilot.press("t")
+        await until(pilot, lambda: "Nothing is missing" in notices(again))
+
+
+async def test_how_a_run_ended_is_not_cut_on_a_small_screen(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: "t tries the 2 missing again" in told(pilot))
+        phase = app.screen.query_one("#phase")
+        rows = [phase.render_line(row).text for row in range(phase.size.height)]
+        assert "missing again" in " ".join(" ".join(rows).split())
+
+
+def test_a_batch_whose_wait_is_over_is_queued() -> None:
+    batch = BatchLine(1, "T", Target("main", "T"), 3, BatchState.RETRYING, retry_at=20.0)
+    assert _state_words(batch, 14.0) == "waits · 6 s"
+    assert _state_words(batch, 20.0) == "queued"
 
 
 def reopened(workspace: Workspace, folder: Path) -> Workspace:
