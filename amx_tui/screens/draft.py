@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -56,6 +57,8 @@ class DraftScreen(Room):
         self._problem: Problem | None = None
         self._profile: str | None = None
         self._cap: float | None = None
+        self._spent = 0.0  # USD, by a run that goes on
+        self._has_read_cap = run is None  # a run that goes on keeps its own
         self._batch = 0
         self._redo = False  # what is described already is drafted too
         self._has_asked = False  # the form was opened for what is missing
@@ -84,6 +87,10 @@ class DraftScreen(Room):
 
         session = self.session
         try:
+            if not self._has_read_cap and self._run is not None:
+                spending = await asyncio.to_thread(session.workspace.store.spending, self._run)
+                self._spent, self._cap = spending
+                self._has_read_cap = True
             self._draft = await asyncio.to_thread(
                 prepare_draft,
                 session.workspace,
@@ -159,7 +166,6 @@ class DraftScreen(Room):
         setup = draft.setup
         privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
         effort = f" · effort {plan.effort}" if plan.effort else ""
-        cap = "no cap" if plan.cap_usd is None else f"stops before {money(plan.cap_usd)}"
         batches = len(plan.batches)
         rows: list[Line] = [
             [("what     ", "dim"), (plan.scope, "strong")],
@@ -184,7 +190,7 @@ class DraftScreen(Room):
                 ("cost     ", "dim"),
                 (f"about {money(estimate.usd)}", "strong"),
                 (f" · {_origin(draft)}" if draft.rates else "", "dim"),
-                (f" · {cap}", "dim"),
+                (f" · {self._cap_words(draft)}", "dim" if _can_hold_cap(draft) else "bad"),
             ],
             [
                 ("time     ", "dim"),
@@ -209,6 +215,15 @@ class DraftScreen(Room):
         if setup.model.retired and not is_listed and not is_missing:
             rows.append(note(retired_words(setup.model)))
         return rows
+
+    def _cap_words(self, draft: Draft) -> str:
+        cap = draft.plan.cap_usd
+        if cap is None:
+            return "no cap"
+        if not _can_hold_cap(draft):
+            return "no price is known, so a cap cannot hold"
+        spent = f", {money(self._spent)} of it spent" if self._spent else ""
+        return f"stops before {money(cap)}{spent}"
 
     def _show_batch(self) -> None:
         view = self.query_one("#sent", StreamView)
@@ -235,6 +250,9 @@ class DraftScreen(Room):
                 self._plan()
             return
         draft = self._draft
+        if not _can_hold_cap(draft):
+            say(self, "No price is known, so a cap cannot hold. Press c and clear it.")
+            return
 
         async def start() -> None:
             if self.session.is_running:  # the key was pressed twice
@@ -319,11 +337,20 @@ def _origin(draft: Draft) -> str:
     return origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
 
 
+def _can_hold_cap(draft: Draft) -> bool:
+    return draft.plan.cap_usd is None or draft.rates is not None
+
+
 def _check_cap(words: str) -> str:
+    if not words.strip():
+        return ""
     try:
-        return "" if not words.strip() or float(words) > 0 else "A cap is more than 0."
+        cap = float(words)
     except ValueError:
+        cap = math.nan
+    if not math.isfinite(cap):
         return "A number, such as 0.50."
+    return "" if cap > 0 else "A cap is more than 0."
 
 
 def _calibration_words(calibration: Calibration) -> str:
