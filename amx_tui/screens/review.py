@@ -46,6 +46,7 @@ class ReviewScreen(Room):
         self._rows: list[ReviewRow] = []
         self._order: dict[Target, int] = {}
         self._current: Target | None = None  # whose card is shown
+        self._is_new = True  # nothing was shown here yet
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
         self._marked = 0  # which alternative
         self._shown: State | None = None
@@ -106,18 +107,15 @@ class ReviewScreen(Room):
             self._order = {target: place for place, target in enumerate(targets)}
         last = len(self._order)
         everything = self.session.rows.values()
-        words = self._words.lower()
         self._rows = sorted(
-            (
-                row
-                for row in everything
-                if (self._shown is None or row.state is self._shown)
-                and (not words or words in _text_of(row))
-            ),
+            filter(self._fits, everything),
             key=lambda row: (self._order.get(row.target, last), row.target),
         )
         place = next((i for i, row in enumerate(self._rows) if row.target == standing), None)
         rows = self.query_one("#suggestions", RowList)
+        if self._is_new and self._rows:
+            self._is_new = False
+            place = next((i for i, row in enumerate(self._rows) if row.state is State.TODO), 0)
         if place is None:
             place = min(rows.cursor, max(len(self._rows) - 1, 0))
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
@@ -130,6 +128,12 @@ class ReviewScreen(Room):
         shown = "" if self._shown is None else f"showing: {self._shown.value}"
         entitle(self.query_one("#list"), " · ".join(parts), shown)
 
+    def _fits(self, row: ReviewRow) -> bool:
+        words = self._words.lower()
+        return (self._shown is None or row.state is self._shown) and (
+            not words or words in _text_of(row)
+        )
+
     @property
     def _row(self) -> ReviewRow | None:
         cursor = self.query_one("#suggestions", RowList).cursor
@@ -140,9 +144,8 @@ class ReviewScreen(Room):
         sign, ink = STATES[row.state]
         path_width = min(max(width // 3, 14), 32)
         text = _decided_text(row)
-        band, band_ink = ("", "")
-        if row.suggestion.alternatives:
-            band, band_ink = BANDS[row.suggestion.alternatives[0].confidence.band]
+        shown = _shown_alternative(row)
+        band, band_ink = BANDS[shown.confidence.band] if shown is not None else ("", "")
         return [
             (f" {sign} ", ink),
             (fit(row.target.path, path_width), "" if row.state is State.TODO else "dim"),
@@ -300,14 +303,20 @@ class ReviewScreen(Room):
         before = [row.target for row in self._rows]
         start = before.index(target) if target in before else 0
         wanted = [*self._rows[start + 1 :], *self._rows[:start]]
-        following = next(
-            (r.target for r in wanted if self.session.rows[r.target].state is State.TODO), None
-        )
+        # What came since the list was made, and fits, comes last.
+        wanted += [row for row in self.session.rows.values() if row.target not in before]
+        now = (self.session.rows[row.target] for row in wanted)
+        following = next((r.target for r in now if r.state is State.TODO and self._fits(r)), None)
         self._goal = following or target
         self._marked = 0
         self._is_due = True
         self.show_now()
-        if following is None:
+        if following is not None:
+            return
+        left = sum(1 for row in self.session.rows.values() if row.state is State.TODO)
+        if left:
+            say(self, f"{left} elsewhere (esc shows all)", title="No more of these")
+        else:
             say(self, "Press W to read what will be written.", title="Nothing is left to decide")
 
     def _accept(self, index: int) -> None:
@@ -443,6 +452,18 @@ class ReviewScreen(Room):
             self.show_now()
         else:
             self.desk.go("browse")
+
+
+def _shown_alternative(row: ReviewRow) -> Alternative | None:
+    """The one whose text the list shows; None for a person's own words, or those of an older draft."""
+    alternatives = row.suggestion.alternatives
+    decision = row.decision
+    if decision is None or not decision.text:
+        return alternatives[0] if alternatives else None
+    number = decision.alternative
+    if number is None or number >= len(alternatives) or alternatives[number].text != decision.text:
+        return None
+    return alternatives[number]
 
 
 def _decided_text(row: ReviewRow) -> str:

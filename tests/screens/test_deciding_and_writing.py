@@ -16,9 +16,10 @@ from amx_tui.commands import writing
 from amx_tui.commands.model import CatalogRead, SessionEvent
 from amx_tui.commands.workspace import Workspace
 from amx_tui.commands.writing import PendingChange
-from amx_tui.review.model import Verdict
+from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.plain import Plain
+from amx_tui.widgets.signs import BANDS
 from tests.snapshot.conftest import session_of, settle, until
 
 
@@ -211,3 +212,93 @@ async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one
         await session.read_catalog()
         assert ready == [True, False]
         await until(pilot, lambda: "Theirs" in words(review, "#card-text"))
+
+
+async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_accepted(
+    reviewed: Workspace,
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        order = [row.target for row in shown_rows(pilot)]
+        await pilot.press("W")
+        # Two alternatives whose signs differ.
+        first = next(
+            target
+            for target in order
+            if len({a.confidence.band for a in session.rows[target].suggestion.alternatives}) > 1
+        )
+        alternatives = session.rows[first].suggestion.alternatives
+        number = next(
+            i
+            for i, one in enumerate(alternatives)
+            if one.confidence.band is not alternatives[0].confidence.band
+        )
+        text = alternatives[number].text
+        await session.decide([first], Verdict.ACCEPTED, text=text, alternative=number)
+        own = next(target for target in order if target != first)
+        await session.decide([own], Verdict.EDITED, text="Words of my own")
+    again = AmxApp(reviewed)
+    async with again.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        rows = shown_rows(pilot)
+        todo = next(row for row in rows if row.state is State.TODO)
+        assert todo.target.path == title(pilot, "#card")
+        review = again.screen
+        assert isinstance(review, ReviewScreen)
+        signs = {
+            row.target: review._draw_row(index, 80)[-1][0].strip() for index, row in enumerate(rows)
+        }
+        assert signs[first] == BANDS[alternatives[number].confidence.band][0]
+        assert signs[own] == ""
+        assert signs[todo.target] == BANDS[todo.suggestion.alternatives[0].confidence.band][0]
+
+
+def shown_rows(pilot: Pilot[None]) -> list[ReviewRow]:
+    review = pilot.app.screen
+    assert isinstance(review, ReviewScreen)
+    return review._rows
+
+
+async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed: Workspace) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        (only, *_) = shown_rows(pilot)
+        await pilot.press("slash", *only.target.path.lower())
+        await until(pilot, lambda: bool(shown_rows(pilot)) and only in shown_rows(pilot))
+        count = len(shown_rows(pilot))
+        await pilot.press("enter")
+        for left in range(count, 0, -1):
+            await pilot.press("r")
+            await until(
+                pilot,
+                lambda left=left: (  # type: ignore[misc]
+                    sum(1 for row in shown_rows(pilot) if row.state is State.TODO) == left - 1
+                ),
+            )
+        (told,) = app._notifications
+        assert told.title == "No more of these"
+        assert told.message == f"{len(session.rows) - count} elsewhere (esc shows all)"
+        await pilot.press("escape")
+        await until(pilot, lambda: len(shown_rows(pilot)) == len(session.rows))
+        app.clear_notifications()
+        here = next(t for t in session.rows if t.path == title(pilot, "#card"))
+        rest = [t for t, row in session.rows.items() if row.state is State.TODO and t != here]
+        await session.decide(rest, Verdict.LATER)
+        await pilot.press("r")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        (told,) = app._notifications
+        assert told.title == "Nothing is left to decide"
