@@ -101,6 +101,9 @@ class Room(Screen[None]):
 
     def show_now(self) -> None:
         """Draws at once, such as after a key."""
+        # While a screen is taken away, its widgets may be gone before it.
+        if self._pruning or not self.is_attached:
+            return
         self._is_stale = False
         self.show_state()
         self.query_one(TopBar).refresh_changed()
