@@ -11,7 +11,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widgets import Input
 
 from amx_tui.base.text import one_line
@@ -22,7 +22,8 @@ from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.editor import Editor
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
+from amx_tui.widgets.page import Page
+from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
 from amx_tui.widgets.stream_view import wrap
@@ -60,8 +61,7 @@ class ReviewScreen(Room):
             with Container(id="list"):
                 yield Input(placeholder="filter by text", id="filter", compact=True)
                 yield RowList(self._draw_row, id="suggestions")
-            with VerticalScroll(id="card", can_focus=False):
-                yield Plain(id="card-text")
+            yield Page(id="card")
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
@@ -159,22 +159,21 @@ class ReviewScreen(Room):
 
     def _show_card(self) -> None:
         row = self._row
-        card = self.query_one("#card")
-        text = self.query_one("#card-text", Plain)
+        card = self.query_one("#card", Page)
         if row is None:
             self._current = self._seen = None
             entitle(card, "")
-            text.write("")
+            card.show([])
             return
         if row.target != self._current:
             self._current = row.target
             self._marked = 0
-            card.scroll_home(animate=False)
+            card.jump(0)
             self._read_evidence(row.target)
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
         self._seen = (row.target, self.session.catalog.comment(row.target))
-        text.write_lines(self._card(row))
+        card.show(self._card(row))
 
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
@@ -405,11 +404,11 @@ class ReviewScreen(Room):
 
     def action_more(self) -> None:
         """The next page of the card, and after its end its beginning."""
-        card = self.query_one("#card")
+        card = self.query_one("#card", Page)
         if card.scroll_offset.y >= card.max_scroll_y:
-            card.scroll_home(animate=False)
+            card.jump(0)
         else:
-            card.scroll_page_down(animate=False)
+            card.jump(card.scroll_offset.y + max(card.size.height - 1, 1))
 
     def action_copy(self) -> None:
         row = self._row

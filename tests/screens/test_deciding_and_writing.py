@@ -18,7 +18,6 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.commands.writing import PendingChange
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review import ReviewScreen
-from amx_tui.widgets.plain import Plain
 from amx_tui.widgets.signs import BANDS
 from tests.snapshot.conftest import session_of, settle, until
 
@@ -32,7 +31,7 @@ def title(pilot: Pilot[None], place: str) -> str:
 
 
 def words(screen: Screen[object], place: str) -> str:
-    shown = screen.query_one(place, Plain)
+    shown = screen.query_one(place)
     return "\n".join(
         "".join(part.text for part in shown.render_line(y)) for y in range(shown.size.height)
     )
@@ -168,7 +167,7 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
         review = app.screen_stack[1]
         if key == "e":
             await session.read_catalog()
-            await until(pilot, lambda: "Theirs" in words(review, "#card-text"))
+            await until(pilot, lambda: "Theirs" in words(review, "#card"))
             await pilot.press("x", "ctrl+s")
         else:
             session.catalog = session.connector.load()  # the screen has not heard of it yet
@@ -211,7 +210,7 @@ async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one
         review._grace_until = 0.0
         await session.read_catalog()
         assert ready == [True, False]
-        await until(pilot, lambda: "Theirs" in words(review, "#card-text"))
+        await until(pilot, lambda: "Theirs" in words(review, "#card"))
 
 
 async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_accepted(
