@@ -8,8 +8,10 @@ import importlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
+from time import monotonic
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.theme import Theme
@@ -55,6 +57,7 @@ class AmxApp(App[None]):
         self._session: Session | None = None
         self._rooms: dict[str, Room] = {}
         self._model_words = ""
+        self.pressed_at = 0.0
         self._was_running = False
         self._profile_name = ""
         if workspace.connector is not None:
@@ -160,6 +163,11 @@ class AmxApp(App[None]):
         self.screen.refresh(recompose=False)
         for bar in self.screen.query("TopBar"):
             bar.refresh()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self.pressed_at = monotonic()  # what it does is drawn before the stream
+        await super().on_event(event)
 
     # Start and end. ------------------------------------------------------------------------------
 

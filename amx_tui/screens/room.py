@@ -15,7 +15,7 @@ from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.widgets.bars import KeyBar, TopBar, Whereabouts
 from amx_tui.widgets.plain import say
-from amx_tui.widgets.seen import is_seen
+from amx_tui.widgets.seen import is_pressing, is_seen
 
 
 class Desk(Protocol):
@@ -57,6 +57,7 @@ class Room(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._is_stale = True
+        self._made_way = False
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
@@ -96,8 +97,13 @@ class Room(Screen[None]):
         self.heard(event)
 
     def _catch_up(self) -> None:
-        if self._is_stale and is_seen(self):
-            self.show_now()
+        if not self._is_stale or not is_seen(self):
+            return
+        if is_pressing(self.app) and not self._made_way:
+            self._made_way = True  # for a key; the next time it is drawn in any case
+            return
+        self._made_way = False
+        self.show_now()
 
     def show_now(self) -> None:
         """Draws at once, such as after a key."""

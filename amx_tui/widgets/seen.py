@@ -1,10 +1,22 @@
-"""Whether anybody can see a screen: what nobody sees is not drawn. It knows no screen by name."""
+"""When to draw: what nobody sees is not drawn, and what a key did is drawn before everything else. It
+knows no screen by name."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
+from textual.app import App
 from textual.screen import Screen
+
+# A frame that has to draw the stream as well takes 20 ms more: the key's own frame comes first.
+KEY_SECONDS = 0.06
+
+
+def is_pressing(app: App[Any]) -> bool:
+    """Whether a key was pressed just now. Whoever waits for that must wait a bounded time: a key can
+    be held down."""
+    return monotonic() - getattr(app, "pressed_at", 0.0) < KEY_SECONDS
 
 
 def is_seen(screen: Screen[Any]) -> bool:

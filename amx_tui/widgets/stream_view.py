@@ -16,10 +16,12 @@ from textual.strip import Strip
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.rows import Inked
-from amx_tui.widgets.seen import is_seen
+from amx_tui.widgets.seen import is_pressing, is_seen
 
 # More lines than anybody scrolls back through; the whole text is in the transcript file.
 MOST_LINES = 20_000
+# Keys go first, but a key that is held down stops the text for a quarter of a second at most.
+MOST_HELD_BACK = 4
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -79,6 +81,7 @@ class StreamView(Inked, can_focus=True):
         self._wrapped_at = 0
         self.empty = empty  # what is shown while there is no text
         self._is_due = False
+        self._held_back = 0  # how often a flush made way for a key
         self._is_jumping = False  # this view scrolls itself, not the reader
 
     @property
@@ -106,7 +109,15 @@ class StreamView(Inked, can_focus=True):
         if not self._is_due and self.is_mounted and is_seen(self.screen):
             self._is_due = True
             # Twenty times a second is as often as an eye can use it.
-            self.set_timer(1 / 20, self._flush)
+            self.set_timer(1 / 20, self._flush_after_keys)
+
+    def _flush_after_keys(self) -> None:
+        if is_pressing(self.app) and self._held_back < MOST_HELD_BACK:
+            self._held_back += 1
+            self.set_timer(1 / 20, self._flush_after_keys)
+            return
+        self._held_back = 0
+        self._flush()
 
     def catch_up(self) -> None:
         """Shows at once what was appended, such as while the screen was not shown."""

@@ -170,6 +170,12 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
             await until(pilot, lambda: "Theirs" in words(review, "#card"))
             await pilot.press("x", "ctrl+s")
         else:
+            # Nothing else is about to draw the card anew.
+            assert isinstance(review, ReviewScreen)
+            await until(
+                pilot,
+                lambda: bool(session.evidence_at_hand(target.of_table)) and not review._is_stale,
+            )
             session.catalog = session.connector.load()  # the screen has not heard of it yet
             await pilot.press("1")
         await until(pilot, lambda: session.rows[target].decision is not None)
