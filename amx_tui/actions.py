@@ -68,6 +68,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("browse.out", "left,h", "out", "Fold, or go back to the tables"),
     Action("browse.find", "slash", "filter", "Filter tables and columns by text", 4, "/"),
     Action("browse.show", "f", "show", "Show all, what is undescribed, or what is marked", 5),
+    Action("browse.points", "p", "what it refers to", "Follow the foreign key of this column", 7),
+    Action("browse.return", "b,backspace", "jump back", "Back to where a jump began"),
+    Action(
+        "browse.elsewhere",
+        "w",
+        "where else…",
+        "What refers to this column, and other columns of its name",
+        8,
+    ),
     Action("browse.refresh", "r", "read again", "Read the schema again"),
     Action("browse.back", "escape", "back", "One level out"),
     # Start: a chooser where no database was named.
@@ -156,6 +165,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("question.no", "n,escape", "no", "No", 2),
     Action("ask.leave", "escape", "leave", "Leave without an answer"),
     Action("export.leave", "escape", "leave", "Leave, nothing is written"),
+    Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )
 

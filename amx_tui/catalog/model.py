@@ -91,24 +91,20 @@ class Catalog:
         return {(table.schema, table.name): table for table in self.tables}
 
     @cached_property
-    def _columns(self) -> dict[Target, Column]:
-        return {
-            table.column_target(column): column for table in self.tables for column in table.columns
-        }
-
-    @cached_property
-    def by_column_name(self) -> dict[str, tuple[Target, ...]]:
-        """Every column that has this name, anywhere."""
-        found: dict[str, list[Target]] = {}
-        for target in self._columns:
-            found.setdefault(target.column, []).append(target)
-        return {name: tuple(targets) for name, targets in found.items()}
+    def _columns(self) -> dict[tuple[str, str], dict[str, Column]]:
+        """The columns by name, of the tables that were asked about."""
+        return {}
 
     def table(self, target: Target) -> Table | None:
         return self._tables.get((target.schema, target.table))
 
     def column(self, target: Target) -> Column | None:
-        return self._columns.get(target)
+        columns = self._columns.get((target.schema, target.table))
+        if columns is None:
+            table = self.table(target)
+            columns = {column.name: column for column in table.columns} if table else {}
+            self._columns[target.schema, target.table] = columns
+        return columns.get(target.column)
 
     def comment(self, target: Target) -> str | None:
         """The text that describes `target` now, None where there is none or no such target."""

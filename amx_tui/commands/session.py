@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.catalog.index import CatalogIndex
 from amx_tui.catalog.model import (
     Catalog,
     CatalogProblem,
@@ -57,6 +58,7 @@ class Session:
         # Evidence, catalog and writes come from threads of their own.
         self.connector: Connector = SerialConnector(workspace.connector)
         self.catalog = Catalog(())
+        self.index = CatalogIndex(self.catalog)
         self.is_whole = False  # columns, keys and comments are read, not only the tables
         self.problem: Problem | None = None  # why the catalog could not be read
         self.marked: set[Target] = set()
@@ -110,9 +112,9 @@ class Session:
         async with self._reading:
             try:
                 if not self.catalog.tables:
-                    self.catalog = Catalog(await asyncio.to_thread(self.connector.tables))
+                    self.catalog, self.index = await asyncio.to_thread(self._list)
                     self._tell(CatalogRead(is_whole=False))
-                self.catalog = await asyncio.to_thread(self._load)
+                self.catalog, self.index = await asyncio.to_thread(self._load)
             except CatalogProblem as problem:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
@@ -124,11 +126,15 @@ class Session:
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
 
-    def _load(self) -> Catalog:
+    def _list(self) -> tuple[Catalog, CatalogIndex]:
+        catalog = Catalog(self.connector.tables())
+        return catalog, CatalogIndex(catalog)
+
+    def _load(self) -> tuple[Catalog, CatalogIndex]:
         catalog = self.connector.load()
         # Asked for, and so imported, in this thread: what is heard next needs it.
         assert self.workspace.store is not None
-        return catalog
+        return catalog, CatalogIndex(catalog)
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""
@@ -160,6 +166,17 @@ class Session:
                 found.add(table.target)
             found.update(table.column_target(c) for c in table.columns if not c.comment)
         return {target for target in found if not self._is_settled(target)}
+
+    def lacks(self, table: Table) -> bool:
+        """Whether anything of a table would be in `undescribed`."""
+        return self.is_lacking(table.target) or any(
+            not column.comment and not self._is_settled(table.column_target(column))
+            for column in table.columns
+        )
+
+    def is_lacking(self, target: Target) -> bool:
+        """Whether it would be in `undescribed`."""
+        return not self.catalog.comment(target) and not self._is_settled(target)
 
     def _is_settled(self, target: Target) -> bool:
         row = self.rows.get(target)

@@ -192,7 +192,7 @@ class ReviewScreen(Room):
                 facts.append("primary key")
             if column.references is not None:
                 facts.append(f"refers to {column.references.path}")
-            others = len(catalog.by_column_name.get(column.name, ())) - 1
+            others = self.session.index.count_called(column.name) - 1
             if others > 0:
                 facts.append(f"in {others} more table{'s' if others > 1 else ''}")
             rows.append([(" · ".join(facts), "dim")])

@@ -276,6 +276,7 @@ SCREENS = {
             ("question", "question", "Question"),
             ("ask", "ask", "Ask"),
             ("export", "export", "ExportDialog"),
+            ("elsewhere", "elsewhere", "ElsewhereDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
         )

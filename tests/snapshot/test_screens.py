@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from amx_tui.app import AmxApp
+from amx_tui.catalog.model import Target
 from amx_tui.commands.opening import open_named
 from amx_tui.commands.texts import BatchTexts
 from amx_tui.commands.workspace import Workspace, real_workspace
@@ -99,12 +100,34 @@ def test_a_table_with_a_marked_column_and_its_evidence(
 
 
 @both_sizes
-def test_the_filter_finds_tables_by_their_columns(
+def test_the_filter_finds_columns_in_all_tables(
     snap_compare: Compare, workspace: Workspace, size: tuple[int, int]
 ) -> None:
     async def act(pilot: Pilot[None]) -> None:
-        await pilot.press("slash", *"waers", "enter")
-        pilot.app.screen.query_one(Input).cursor_blink = False
+        await pilot.press("slash", *"kd_nr", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, BrowseScreen)
+        await until(pilot, lambda: screen.listing.hits is not None)
+        screen.query_one(Input).cursor_blink = False
+        aufko = Target("main", "AUFKO")
+        await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(aufko)))
+
+    picture(snap_compare, workspace, size, act)
+
+
+@both_sizes
+def test_where_else_a_column_is(
+    snap_compare: Compare, workspace: Workspace, size: tuple[int, int]
+) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"t001.bukrs", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, BrowseScreen)
+        await until(pilot, lambda: screen.listing.hits is not None)
+        screen.query_one(Input).cursor_blink = False
+        await pilot.press("w")
+        t001 = Target("main", "T001")
+        await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(t001)))
 
     picture(snap_compare, workspace, size, act)
 

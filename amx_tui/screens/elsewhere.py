@@ -1,0 +1,87 @@
+"""Where else a column is: what refers to it, and what is called as it is. One of them can be gone to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.screen import ModalScreen
+
+from amx_tui.base.text import one_line
+from amx_tui.catalog.index import CatalogIndex
+from amx_tui.catalog.model import Catalog, Target
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, entitle, fit
+from amx_tui.widgets.rows import RowList
+
+MOST_LINES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    target: Target
+    refers: bool  # it points to the column that was asked about
+
+
+def places_of(index: CatalogIndex, target: Target) -> list[Place]:
+    """What refers to `target`, then what else has its name."""
+    pointing = index.pointing_at(target)
+    known = {target, *pointing}
+    called = index.called(target.column) if target.column else ()
+    return [
+        *(Place(other, refers=True) for other in pointing),
+        *(Place(other, refers=False) for other in called if other not in known),
+    ]
+
+
+class ElsewhereDialog(ModalScreen[Target]):
+    """Dismissed with the one that was chosen."""
+
+    BINDINGS = bindings_of("elsewhere")
+    CSS_PATH = "dialog.tcss"
+
+    def __init__(self, target: Target, places: list[Place], catalog: Catalog) -> None:
+        super().__init__()
+        self._target = target
+        self._places = places
+        self._catalog = catalog
+        self._has_schemas = len({place.target.schema for place in places} | {target.schema}) > 1
+
+    def compose(self) -> ComposeResult:
+        with VerticalGroup(classes="dialog dialog-wide") as box:
+            entitle(box, f"Where else {one_line(self._target.path, 60)} is", "enter go there · esc")
+            rows = RowList(self._draw)
+            rows.styles.height = min(len(self._places), MOST_LINES)
+            yield rows
+
+    def on_mount(self) -> None:
+        rows = self.query_one(RowList)
+        rows.show(len(self._places))
+        rows.focus()
+
+    def _draw(self, index: int, width: int) -> Line:
+        place = self._places[index]
+        target = place.target
+        path = f"{target.schema}.{target.path}" if self._has_schemas else target.path
+        column = self._catalog.column(target)
+        comment = self._catalog.comment(target)
+        path_width = min(max(width // 3, 24), 44)
+        return [
+            (" ", ""),
+            (
+                fit("refers to it" if place.refers else "same name", 14),
+                "accent" if place.refers else "dim",
+            ),
+            (fit(path, path_width) + " ", ""),
+            (fit(column.type if column else "", 14), "dim"),
+            (fit(comment or "–", width - path_width - 30), "" if comment else "dim"),
+        ]
+
+    @on(RowList.Chosen)
+    def _chose(self, event: RowList.Chosen) -> None:
+        self.dismiss(self._places[event.index].target)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
