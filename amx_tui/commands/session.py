@@ -114,7 +114,7 @@ class Session:
                 if not self.catalog.tables:
                     self.catalog, self.index = await asyncio.to_thread(self._list)
                     self._tell(CatalogRead(is_whole=False))
-                self.catalog, self.index = await asyncio.to_thread(self._load)
+                self.catalog, self.index, gone = await asyncio.to_thread(self._load)
             except CatalogProblem as problem:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
@@ -122,7 +122,7 @@ class Session:
         self.problem = None
         self.is_whole = True
         self._evidence.clear()
-        self.marked = {target for target in self.marked if self.catalog.holds(target)}
+        self.marked -= gone
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
 
@@ -130,11 +130,13 @@ class Session:
         catalog = Catalog(self.connector.tables())
         return catalog, CatalogIndex(catalog)
 
-    def _load(self) -> tuple[Catalog, CatalogIndex]:
+    def _load(self) -> tuple[Catalog, CatalogIndex, set[Target]]:
+        """Also the marks on what is there no more."""
         catalog = self.connector.load()
         # Asked for, and so imported, in this thread: what is heard next needs it.
         assert self.workspace.store is not None
-        return catalog, CatalogIndex(catalog)
+        gone = {target for target in tuple(self.marked) if not catalog.holds(target)}
+        return catalog, CatalogIndex(catalog), gone
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""

@@ -73,8 +73,8 @@ class Listing:
             case Shown.UNDESCRIBED:
                 tables = [table for table in tables if session.lacks(table)]
             case Shown.MARKED:
-                marked = {target.of_table for target in session.marked}
-                tables = [table for table in tables if table.target in marked]
+                marked = {(target.schema, target.table) for target in session.marked}
+                tables = [table for table in tables if (table.schema, table.name) in marked]
         self._hits = None
         self._entries = []
         schema: str | None = None
