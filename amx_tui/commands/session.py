@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
     from amx_tui.drafting.engine import Run
     from amx_tui.drafting.model import SuggestionDrafted
     from amx_tui.llm.client import Client
-    from amx_tui.review.model import ReviewRow, RunRecord, Verdict
+    from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
 
 Listener = Callable[[SessionEvent], None]
 
@@ -456,7 +456,7 @@ class Session:
         return tuple(
             target
             for target in await self.missing_of(run)
-            if (row := self.rows.get(target)) is None or row.run < run
+            if (row := self.rows.get(target)) is None or (row.run or 0) < run
         )
 
     async def find_unfinished(self) -> tuple[RunRecord, tuple[Target, ...]] | None:
@@ -494,19 +494,28 @@ class Session:
         from amx_tui.review.model import NewDecision
 
         seen = previous or {}
-        decisions = [
-            NewDecision(
-                target=target,
-                verdict=verdict,
-                text=text,
-                alternative=alternative,
-                previous=seen[target] if target in seen else self.catalog.comment(target),
-                run=self.rows[target].run,
-            )
-            for target in targets
-        ]
+        await self.take(
+            [
+                NewDecision(
+                    target=target,
+                    verdict=verdict,
+                    text=text,
+                    alternative=alternative,
+                    previous=seen[target] if target in seen else self.catalog.comment(target),
+                    run=self.rows[target].run if target in self.rows else None,
+                )
+                for target in targets
+            ]
+        )
+
+    async def take(self, decisions: Sequence[NewDecision]) -> None:
+        """Decisions that one undo takes back together; on disk before anybody hears of them.
+
+        Raises:
+            StoreProblem: they could not be kept; nothing changed.
+        """
         await asyncio.to_thread(self.workspace.store.decide, self.connector.identity, decisions)
-        await self._refresh(targets)
+        await self._refresh([decision.target for decision in decisions])
 
     async def undo(self) -> tuple[Target, ...]:
         """Takes back the newest decision and says whose it was."""
@@ -521,10 +530,16 @@ class Session:
         return targets
 
     async def _refresh(self, targets: Sequence[Target]) -> None:
-        for target in targets:
-            row = await asyncio.to_thread(self.workspace.store.row, self.connector.identity, target)
+        store, database = self.workspace.store, self.connector.identity
+
+        def read() -> list[ReviewRow | None]:
+            return [store.row(database, target) for target in targets]
+
+        for target, row in zip(targets, await asyncio.to_thread(read), strict=True):
             if row is not None:
                 self.rows[target] = row
+            else:
+                self.rows.pop(target, None)
         if targets:
             self._tell(RowsChanged(tuple(targets), by_reviewer=True))
 

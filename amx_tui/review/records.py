@@ -88,7 +88,7 @@ def read_review_row(
     column: object,
     alternatives: str,
     previous: object,
-    run: int,
+    run: int | None,
     model: str,
     drafted_at: float,
     decision: int | None,
