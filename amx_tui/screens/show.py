@@ -54,8 +54,9 @@ class ShowDialog(ModalScreen[None]):
         self._wanted = wanted
         self._choose = choose
         tables = [found for found in dict.fromkeys((wanted.table, table)) if found is not None]
+        states = [state for state in State if counts.get(state) or state is wanted.state]
         self._choices = [
-            *_of("state", "state", State, lambda s: f"{s.value}  {counts.get(s, 0)}"),
+            *_of("state", "state", states, lambda state: f"{state.value}  {counts.get(state, 0)}"),
             *_of("band", "how sure", Band, lambda band: band.value),
             *_of("kind", "kind", Kind, lambda kind: kind.value),
             *(_of("schema", "schema", schemas, one_line) if len(schemas) > 1 else ()),
