@@ -234,6 +234,7 @@ class AmxApp(App[None]):
                 gc.freeze()  # what the run imported
         if isinstance(event, CatalogRead) and event.is_whole:
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
+            self.run_worker(self.session.follow_store(), group="store", exclusive=True)
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

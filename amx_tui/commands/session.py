@@ -48,6 +48,9 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
 
 Listener = Callable[[SessionEvent], None]
 
+# How often the store is asked whether another process changed it: a question of microseconds.
+STORE_SECONDS = 0.4
+
 
 class Session:
     """Everything on the screen comes from here, and every order goes here."""
@@ -82,6 +85,7 @@ class Session:
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
         self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
+        self._store_version = 0  # at which the rows were read
 
     # Who listens. --------------------------------------------------------------------------------
 
@@ -472,9 +476,55 @@ class Session:
     async def read_rows(self) -> None:
         """Everything that was drafted and decided for this database."""
         store = self.workspace.store
-        rows = await asyncio.to_thread(store.rows, self.connector.identity)
-        self.rows = {row.target: row for row in rows}
+
+        def read() -> tuple[int, dict[Target, ReviewRow]]:
+            version = (
+                store.version
+            )  # asked first: what is changed while rows are read is read again
+            return version, {row.target: row for row in store.rows(self.connector.identity)}
+
+        self._store_version, self.rows = await asyncio.to_thread(read)
         self._tell(RowsChanged((), by_reviewer=False))
+
+    async def follow_store(self) -> None:
+        """Hears of what other processes draft and decide, within a second; runs until it is
+        cancelled."""
+        store = self.workspace.store
+        while True:
+            began = time.monotonic()
+            with contextlib.suppress(
+                Problem
+            ):  # the next decision tells what is wrong with the store
+                version = await asyncio.to_thread(lambda: store.version)
+                if version != self._store_version:
+                    await self._read_changed_rows()
+                    self._store_version = version
+            # Much to read is not read all the time.
+            await asyncio.sleep(max(STORE_SECONDS, 3 * (time.monotonic() - began)))
+
+    async def _read_changed_rows(self) -> None:
+        before = dict(self.rows)
+
+        def read() -> dict[Target, ReviewRow | None]:
+            rows = self.workspace.store.rows(self.connector.identity)
+            changed: dict[Target, ReviewRow | None] = {
+                row.target: row for row in rows if before.get(row.target) != row
+            }
+            gone = before.keys() - {row.target for row in rows}
+            return changed | dict.fromkeys(gone)
+
+        changed = await asyncio.to_thread(read)
+        told = []
+        for target, row in changed.items():
+            if self.rows.get(target) is not before.get(target):
+                continue  # this process was quicker
+            told.append(target)
+            if row is not None:
+                self.rows[target] = row
+            else:
+                del self.rows[target]
+        if told:
+            self._tell(RowsChanged(tuple(told), by_reviewer=False))
 
     async def decide(
         self,

@@ -160,6 +160,11 @@ class Store:
         self._file = StoreFile(path)
         self._locks = RunLocks(path)
 
+    @property
+    def version(self) -> int:
+        """Another number whenever another process changed something."""
+        return self._file.version
+
     def close(self) -> None:
         """Lets go of everything. A run that has not ended is offered at the next start."""
         self._locks.let_all_go()
