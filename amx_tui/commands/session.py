@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from amx_tui.base.collection import making_much
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
@@ -136,11 +137,13 @@ class Session:
 
     def _load(self) -> tuple[Catalog, CatalogIndex, set[Target]]:
         """Also the marks on what is there no more."""
-        catalog = self.connector.load()
+        with making_much():
+            catalog = self.connector.load()
+            index = CatalogIndex(catalog)
         # Asked for, and so imported, in this thread: what is heard next needs it.
         assert self.workspace.store is not None
         gone = {target for target in tuple(self.marked) if not catalog.holds(target)}
-        return catalog, CatalogIndex(catalog), gone
+        return catalog, index, gone
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""
@@ -481,7 +484,8 @@ class Session:
             version = (
                 store.version
             )  # asked first: what is changed while rows are read is read again
-            return version, {row.target: row for row in store.rows(self.connector.identity)}
+            with making_much():
+                return version, {row.target: row for row in store.rows(self.connector.identity)}
 
         self._store_version, self.rows = await asyncio.to_thread(read)
         self._tell(RowsChanged((), by_reviewer=False))
@@ -506,7 +510,8 @@ class Session:
         before = dict(self.rows)
 
         def read() -> dict[Target, ReviewRow | None]:
-            rows = self.workspace.store.rows(self.connector.identity)
+            with making_much():
+                rows = self.workspace.store.rows(self.connector.identity)
             changed: dict[Target, ReviewRow | None] = {
                 row.target: row for row in rows if before.get(row.target) != row
             }

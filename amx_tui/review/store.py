@@ -496,11 +496,13 @@ class Store:
             which = " AND x.run = :run" if run is not None else ""
             which += " AND x.target = :target" if target is not None else ""
             values = {"database": known, "run": run, "target": target}
-            found = connection.execute(_ROWS.format(which=which), values).fetchall()
-            if run is None and not (only and found):
+            found = connection.execute(_ROWS.format(which=which), values)
+            rows = [self._decoded(read_review_row, row) for row in found]
+            if run is None and not (only and rows):
                 which = "AND t.id = :target" if only else ""
-                found += connection.execute(_UNDRAFTED.format(which=which), values).fetchall()
-            return tuple(self._decoded(read_review_row, row) for row in found)
+                found = connection.execute(_UNDRAFTED.format(which=which), values)
+                rows += [self._decoded(read_review_row, row) for row in found]
+            return tuple(rows)
 
     def decide(self, database: str, decisions: Sequence[NewDecision]) -> tuple[Decision, ...]:
         """Takes decisions that one undo takes back together, and ends what could be redone.

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
+from amx_tui.base.collection import making_much
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
@@ -120,7 +121,7 @@ class ReviewScreen(Room):
     async def _make(self) -> None:
         try:
             changed = len(self._changed)
-            made = await asyncio.to_thread(Suggestions, self.session, self._wanted)
+            made = await asyncio.to_thread(self._made)
         finally:
             self._is_making = False
         del self._changed[:changed]
@@ -131,6 +132,10 @@ class ReviewScreen(Room):
             made.filter(self._wanted)
         self._listing = made
         self.show_now()
+
+    def _made(self) -> Suggestions:
+        with making_much():
+            return Suggestions(self.session, self._wanted)
 
     def _show_list(self, listing: Suggestions, standing: Target | None) -> None:
         rows = self.query_one("#suggestions", RowList)
