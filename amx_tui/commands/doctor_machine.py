@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 
 from amx_tui import __version__
@@ -41,11 +41,13 @@ _LIBRARIES = ("textual", "httpx", "keyring", "PyYAML", "platformdirs", "filelock
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where the program is, or would be, shown. `columns` is 0 where it is no terminal."""
+    """Where the program is, or would be, shown. `columns` is 0 where it is no terminal; `environ` are
+    the variables by which programs tell what it can do."""
 
     columns: int
     rows: int
     encoding: str
+    environ: Mapping[str, str] = field(repr=False)
     has_colour: bool = True  # NO_COLOR is not set
 
     @property
@@ -55,7 +57,6 @@ class Terminal:
 
 def find_terminal(environ: Mapping[str, str]) -> Terminal:
     """The terminal of this process, if it has one."""
-    import locale
     import os
 
     columns = rows = 0
@@ -67,12 +68,21 @@ def find_terminal(environ: Mapping[str, str]) -> Terminal:
                 break
         except (OSError, ValueError):
             continue
-    encoding = locale.getpreferredencoding(False)
-    return Terminal(columns, rows, encoding, not environ.get("NO_COLOR"))
+    return terminal_of(columns, rows, environ, has_colour=not environ.get("NO_COLOR"))
 
 
-def check_terminal(environ: Mapping[str, str], terminal: Terminal) -> Iterator[Check]:
+def terminal_of(
+    columns: int, rows: int, environ: Mapping[str, str], *, has_colour: bool
+) -> Terminal:
+    """A terminal of that size, in the locale of this process."""
+    import locale
+
+    return Terminal(columns, rows, locale.getpreferredencoding(False), environ, has_colour)
+
+
+def check_terminal(terminal: Terminal) -> Iterator[Check]:
     """Colours, size, characters, tmux, and whether what is copied arrives."""
+    environ = terminal.environ
     term = environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         yield Check(
@@ -202,10 +212,10 @@ def check_network(environ: Mapping[str, str]) -> Iterator[Check]:
     from amx_tui.llm.network import open_http
     from amx_tui.llm.providers import shown_base
 
-    bundle = None
+    bundle, is_known = None, False
     try:
         settings = read_settings(environ)
-        bundle = settings.ca_bundle
+        bundle, is_known = settings.ca_bundle, True
     except Problem as problem:
         yield check_of("variables", problem)
     else:
@@ -230,8 +240,13 @@ def check_network(environ: Mapping[str, str]) -> Iterator[Check]:
         yield check_of("proxy", problem)
     else:
         yield Check("proxy", State.OK, ", ".join(proxies) or "none")
+    if not is_known:
+        return  # told by the variables
     if bundle is None:
-        yield Check("certificates", State.OK, "the usual ones")
+        # httpx looks at these where nothing else is said.
+        own = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
+        words = f"those of {own[0]}, {one_line(environ[own[0]], 120)}" if own else "the usual ones"
+        yield Check("certificates", State.OK, words)
         return
     try:
         open_http(bundle)

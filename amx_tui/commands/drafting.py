@@ -9,7 +9,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Key, Privacy, Profile
+from amx_tui.config.model import Config, Key, Privacy, Profile
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
@@ -28,7 +28,16 @@ def find_profile(workspace: Workspace, name: str | None = None) -> Profile:
         config = workspace.read_config()
     except Problem as problem:
         raise NotReady(problem.what, problem.why, problem.remedy) from problem
-    wanted = name or workspace.profile_name or config.active_profile
+    return choose_profile(config, name or workspace.profile_name)
+
+
+def choose_profile(config: Config, name: str | None = None) -> Profile:
+    """The named profile of `config`, or its active one, or its only one.
+
+    Raises:
+        NotReady: there is none.
+    """
+    wanted = name or config.active_profile
     if wanted and wanted in config.profiles:
         return config.profiles[wanted]
     if wanted:
