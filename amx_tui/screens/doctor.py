@@ -214,16 +214,11 @@ class DoctorScreen(Room):
             say(self, "There is no other host to ask.")
             return
         rows: list[Line] = [[(f"  {host}", "strong")] for host in hosts]
-        rows += [
-            [],
-            [
-                (
-                    "A key goes to the host of its own profile; one that is refused there is tried at",
-                    "",
-                )
-            ],
-            [("its provider's other host. The price tables get no key.", "")],
-        ]
+        words = (
+            "A key goes to the host of its own profile; one that is refused there is tried at its"
+            " provider's other host. The price tables get no key."
+        )
+        rows += [[], [(words, "dim")]]
 
         def ask(yes: bool | None) -> None:
             if yes:
