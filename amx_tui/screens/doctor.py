@@ -64,6 +64,7 @@ class DoctorScreen(Room):
     def _look(self, *, all_hosts: bool) -> None:
         self._report = Report()
         self._has_moved = False
+        self._is_looking = True  # from now on: coming back from a question must not begin another
         self.do(self._examine(all_hosts=all_hosts), only="doctor")
 
     async def _examine(self, *, all_hosts: bool) -> None:
@@ -80,7 +81,6 @@ class DoctorScreen(Room):
             all_hosts=all_hosts,
             session=self.session if self.desk.has_database else None,
         )
-        self._is_looking = True
         report = self._report
         try:
             async with aclosing(examine(visit)) as parts:
