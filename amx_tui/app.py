@@ -19,7 +19,7 @@ from textual.theme import Theme
 from amx_tui.actions import actions_of, find_clashes
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
-from amx_tui.commands.model import CatalogRead, SessionEvent
+from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.folders import shown_path
@@ -237,6 +237,8 @@ class AmxApp(App[None]):
                 gc.freeze()  # what the run imported
         if isinstance(event, CatalogRead) and event.is_whole:
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
+        if isinstance(event, RowsChanged) and not event.targets:  # all were read
+            self.run_worker(self.session.follow_store(), group="store", exclusive=True)
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

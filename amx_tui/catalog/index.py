@@ -84,6 +84,7 @@ class CatalogIndex:
         self._first: dict[str, int] = {}
         self._again: dict[str, list[int]] = {}
         self._pointing: dict[Target, list[int]] = {}
+        self._places: dict[int, dict[str, int]] = {}  # of the tables that were asked about
         for number, table in enumerate(catalog.tables):
             self._add(number, table)
 
@@ -135,6 +136,20 @@ class CatalogIndex:
             return self._coverage.get(schema, Coverage())
         number = self._number_of.get((schema, table))
         return Coverage() if number is None else self._of_table[number]
+
+    def place_of(self, target: Target) -> tuple[int, int]:
+        """Where a target stands in the catalog, to sort by: its table, then 0 for the table itself or
+        the number of its column; behind everything where it is not there."""
+        number = self._number_of.get((target.schema, target.table))
+        if number is None:
+            return (len(self._tables), 0)
+        if not target.column:
+            return (number, 0)
+        if number not in self._places:
+            columns = enumerate(self._tables[number].columns, start=1)
+            self._places[number] = {column.name: place for place, column in columns}
+        places = self._places[number]
+        return (number, places.get(target.column, len(places) + 1))
 
     def called(self, name: str) -> tuple[Target, ...]:
         """Every column that has this very name, in the order of the catalog."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from amx_tui.base.collection import making_much
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
@@ -44,9 +45,12 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
     from amx_tui.drafting.engine import Run
     from amx_tui.drafting.model import SuggestionDrafted
     from amx_tui.llm.client import Client
-    from amx_tui.review.model import ReviewRow, RunRecord, Verdict
+    from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
 
 Listener = Callable[[SessionEvent], None]
+
+# How often the store is asked whether another process changed it: a question of microseconds.
+STORE_SECONDS = 0.4
 
 
 class Session:
@@ -82,6 +86,7 @@ class Session:
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
         self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
+        self._store_version = 0  # at which the rows were read
 
     # Who listens. --------------------------------------------------------------------------------
 
@@ -144,11 +149,13 @@ class Session:
 
     def _load(self) -> tuple[Catalog, CatalogIndex, set[Target]]:
         """Also the marks on what is there no more."""
-        catalog = self.connector.load()
+        with making_much():
+            catalog = self.connector.load()
+            index = CatalogIndex(catalog)
         # Asked for, and so imported, in this thread: what is heard next needs it.
         assert self.workspace.store is not None
         gone = {target for target in tuple(self.marked) if not catalog.holds(target)}
-        return catalog, CatalogIndex(catalog), gone
+        return catalog, index, gone
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""
@@ -468,7 +475,7 @@ class Session:
         return tuple(
             target
             for target in await self.missing_of(run)
-            if (row := self.rows.get(target)) is None or row.run < run
+            if (row := self.rows.get(target)) is None or (row.run or 0) < run
         )
 
     async def find_unfinished(self) -> tuple[RunRecord, tuple[Target, ...]] | None:
@@ -484,9 +491,57 @@ class Session:
     async def read_rows(self) -> None:
         """Everything that was drafted and decided for this database."""
         store = self.workspace.store
-        rows = await asyncio.to_thread(store.rows, self.connector.identity)
-        self.rows = {row.target: row for row in rows}
+
+        def read() -> tuple[int, dict[Target, ReviewRow]]:
+            version = (
+                store.version
+            )  # asked first: what is changed while rows are read is read again
+            with making_much():
+                return version, {row.target: row for row in store.rows(self.connector.identity)}
+
+        self._store_version, self.rows = await asyncio.to_thread(read)
         self._tell(RowsChanged((), by_reviewer=False))
+
+    async def follow_store(self) -> None:
+        """Hears of what other processes draft and decide, within a second; runs until it is
+        cancelled."""
+        store = self.workspace.store
+        while True:
+            began = time.monotonic()
+            with contextlib.suppress(
+                Problem
+            ):  # the next decision tells what is wrong with the store
+                version = await asyncio.to_thread(lambda: store.version)
+                if version != self._store_version:
+                    await self._read_changed_rows()
+                    self._store_version = version
+            # Much to read is not read all the time.
+            await asyncio.sleep(max(STORE_SECONDS, 3 * (time.monotonic() - began)))
+
+    async def _read_changed_rows(self) -> None:
+        before = dict(self.rows)
+
+        def read() -> dict[Target, ReviewRow | None]:
+            with making_much():
+                rows = self.workspace.store.rows(self.connector.identity)
+            changed: dict[Target, ReviewRow | None] = {
+                row.target: row for row in rows if before.get(row.target) != row
+            }
+            gone = before.keys() - {row.target for row in rows}
+            return changed | dict.fromkeys(gone)
+
+        changed = await asyncio.to_thread(read)
+        told = []
+        for target, row in changed.items():
+            if self.rows.get(target) is not before.get(target):
+                continue  # this process was quicker
+            told.append(target)
+            if row is not None:
+                self.rows[target] = row
+            else:
+                del self.rows[target]
+        if told:
+            self._tell(RowsChanged(tuple(told), by_reviewer=False))
 
     async def decide(
         self,
@@ -506,19 +561,28 @@ class Session:
         from amx_tui.review.model import NewDecision
 
         seen = previous or {}
-        decisions = [
-            NewDecision(
-                target=target,
-                verdict=verdict,
-                text=text,
-                alternative=alternative,
-                previous=seen[target] if target in seen else self.catalog.comment(target),
-                run=self.rows[target].run,
-            )
-            for target in targets
-        ]
+        await self.take(
+            [
+                NewDecision(
+                    target=target,
+                    verdict=verdict,
+                    text=text,
+                    alternative=alternative,
+                    previous=seen[target] if target in seen else self.catalog.comment(target),
+                    run=self.rows[target].run if target in self.rows else None,
+                )
+                for target in targets
+            ]
+        )
+
+    async def take(self, decisions: Sequence[NewDecision]) -> None:
+        """Decisions that one undo takes back together; on disk before anybody hears of them.
+
+        Raises:
+            StoreProblem: they could not be kept; nothing changed.
+        """
         await asyncio.to_thread(self.workspace.store.decide, self.connector.identity, decisions)
-        await self._refresh(targets)
+        await self._refresh([decision.target for decision in decisions])
 
     async def undo(self) -> tuple[Target, ...]:
         """Takes back the newest decision and says whose it was."""
@@ -533,10 +597,16 @@ class Session:
         return targets
 
     async def _refresh(self, targets: Sequence[Target]) -> None:
-        for target in targets:
-            row = await asyncio.to_thread(self.workspace.store.row, self.connector.identity, target)
+        store, database = self.workspace.store, self.connector.identity
+
+        def read() -> list[ReviewRow | None]:
+            return [store.row(database, target) for target in targets]
+
+        for target, row in zip(targets, await asyncio.to_thread(read), strict=True):
             if row is not None:
                 self.rows[target] = row
+            else:
+                self.rows.pop(target, None)
         if targets:
             self._tell(RowsChanged(tuple(targets), by_reviewer=True))
 

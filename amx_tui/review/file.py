@@ -128,6 +128,15 @@ class StoreFile:
             raise self.damaged(said)
         return version
 
+    @property
+    def version(self) -> int:
+        """Another number whenever another connection changed the file (sqlite.org/pragma.html,
+        data_version); what this one writes does not count. 0 while there is no file."""
+        with self.reading() as connection:
+            if connection is None:
+                return 0
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:

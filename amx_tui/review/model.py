@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     EDITED = "edited"  # a text of the person's own
     REJECTED = "rejected"
     LATER = "later"
+    OPEN = "open"  # an earlier decision is taken back for this target alone
 
     @property
     def keeps_text(self) -> bool:
@@ -38,6 +39,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     LATER = "later"
     WRITTEN = "written"
+    CHANGED = "changed meanwhile"  # decided, but somebody else wrote another text there since
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,11 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
     """One target with its newest suggestion and the decision that stands, if any. `written` is true
-    while the decided text is what was last written to the database."""
+    while the decided text is what was last written to the database. Of what was decided and never
+    drafted, `run` is None, `model` empty and the suggestion without alternatives."""
 
     suggestion: Suggestion
-    run: int
+    run: int | None
     model: str
     drafted_at: float
     decision: Decision | None = None
@@ -87,7 +90,17 @@ class ReviewRow:
     def state(self) -> State:
         if self.written:
             return State.WRITTEN
-        return State(self.decision.verdict.value) if self.decision else State.TODO
+        if self.decision is None or self.decision.verdict is Verdict.OPEN:
+            return State.TODO
+        return State(self.decision.verdict.value)
+
+    def state_over(self, present: str | None) -> State:
+        """The same, where the database has the text `present` now."""
+        decision = self.decision
+        if decision is None or not decision.verdict.keeps_text or self.written:
+            return self.state
+        is_ours = present in (decision.previous, decision.text)
+        return self.state if is_ours else State.CHANGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
+from sys import intern
 
 from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.drafting.model import Alternative, Band, Confidence, RunState, Signal, Suggestion
@@ -41,7 +43,8 @@ def _name(stored: object) -> str:
 
 
 def read_target(schema: object, table: object, column: object) -> Target:
-    return Target(_name(schema), _name(table), _name(column))
+    # Names repeat: a hundred thousand rows share them.
+    return Target(*(intern(_name(part)) for part in (schema, table, column)))
 
 
 def expected_text(decision: Decision, run: int | None, writes: Sequence[Row]) -> str | None:
@@ -88,7 +91,7 @@ def read_review_row(
     column: object,
     alternatives: str,
     previous: object,
-    run: int,
+    run: int | None,
     model: str,
     drafted_at: float,
     decision: int | None,
@@ -197,8 +200,13 @@ def read_alternatives(stored: str) -> tuple[Alternative, ...]:
     return tuple(
         Alternative(
             item["text"],
-            Confidence(_BANDS[item["band"]], _SIGNALS[item["signal"]], item["score"]),
-            item["reason"],
+            _confidence(item["band"], item["signal"], item["score"]),
+            intern(item["reason"]),
         )
         for item in json.loads(stored)
     )
+
+
+@lru_cache(maxsize=1_000)
+def _confidence(band: str, signal: str, score: float | None) -> Confidence:
+    return Confidence(_BANDS[band], _SIGNALS[signal], score)

@@ -87,6 +87,20 @@ LEFT JOIN writes w ON w.id = {_LAST_WRITE}
 ORDER BY t.schema_name, t.table_name, t.id
 """
 
+# What was decided without ever being drafted, such as along with others of its name.
+_UNDRAFTED = f"""
+SELECT t.schema_name, t.table_name, t.column_name,
+       '[]', d.previous, NULL, '', d.at,
+       d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
+       w.id, w.new
+FROM targets t
+JOIN decisions d ON d.id = {_STANDING}
+LEFT JOIN writes w ON w.id = {_LAST_WRITE}
+WHERE t.database = :database AND d.verdict <> 'open' {{which}}
+  AND NOT EXISTS (SELECT 1 FROM suggestions WHERE target = t.id)
+ORDER BY t.schema_name, t.table_name, t.id
+"""
+
 _RUNS = """
 SELECT r.id, b.identity, r.label, r.scope, l.profile, l.model, r.state, r.started_at, r.ended_at,
        (SELECT count(*) FROM planned WHERE run = r.id),
@@ -145,6 +159,11 @@ class Store:
         self._clock = clock
         self._file = StoreFile(path)
         self._locks = RunLocks(path)
+
+    @property
+    def version(self) -> int:
+        """Another number whenever another process changed something."""
+        return self._file.version
 
     def close(self) -> None:
         """Lets go of everything. A run that has not ended is offered at the next start."""
@@ -456,11 +475,12 @@ class Store:
 
     def rows(self, database: str, run: int | None = None) -> tuple[ReviewRow, ...]:
         """The newest suggestion of each target, of all runs or of one, with the decision that stands;
-        ordered by schema, table, and the order in which the targets were first planned."""
+        ordered by schema, table, and the order in which the targets were first planned. Of all runs
+        also, behind them, what was decided and never drafted."""
         return self._rows(database, run, None)
 
     def row(self, database: str, target: Target) -> ReviewRow | None:
-        """The same for one target."""
+        """The same for one target; None where it was never drafted nor decided."""
         found = self._rows(database, None, target)
         return found[0] if found else None
 
@@ -475,10 +495,14 @@ class Store:
             # Put together, so that SQLite looks one target up instead of walking through all.
             which = " AND x.run = :run" if run is not None else ""
             which += " AND x.target = :target" if target is not None else ""
-            found = connection.execute(
-                _ROWS.format(which=which), {"database": known, "run": run, "target": target}
-            )
-            return tuple(self._decoded(read_review_row, row) for row in found.fetchall())
+            values = {"database": known, "run": run, "target": target}
+            found = connection.execute(_ROWS.format(which=which), values)
+            rows = [self._decoded(read_review_row, row) for row in found]
+            if run is None and not (only and rows):
+                which = "AND t.id = :target" if only else ""
+                found = connection.execute(_UNDRAFTED.format(which=which), values)
+                rows += [self._decoded(read_review_row, row) for row in found]
+            return tuple(rows)
 
     def decide(self, database: str, decisions: Sequence[NewDecision]) -> tuple[Decision, ...]:
         """Takes decisions that one undo takes back together, and ends what could be redone.

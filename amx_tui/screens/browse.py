@@ -395,11 +395,10 @@ class BrowseScreen(Room):
             focused.action_down()
             self.show_now()
 
-    def action_mark_all(self) -> None:
-        if self._is_read():
-            self.do(self._mark_all(), only="marks")
-
-    async def _mark_all(self) -> None:
+    async def action_mark_all(self) -> None:
+        """All that is listed and lacks a description; the next key waits until it is marked."""
+        if not self._is_read():
+            return
         targets = await asyncio.to_thread(self.listing.undescribed)
         if not targets:
             say(self, "Nothing here lacks a description.")

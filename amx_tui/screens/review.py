@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
+import asyncio
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
+from amx_tui.base.collection import making_much
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.drafting.model import Alternative
-from amx_tui.review.model import ReviewRow, State, Verdict
+from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
 from amx_tui.screens.editor import Editor
+from amx_tui.screens.review_card import card_of
+from amx_tui.screens.review_listing import Suggestions, Wanted, decided_text, shown_alternative
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.signs import BANDS, STATES, confidence_words
-from amx_tui.widgets.stream_view import wrap
-from amx_tui.widgets.words import moment
+from amx_tui.widgets.signs import BANDS, STATES
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
 GRACE_SECONDS = 0.5
-
-SHOWN: tuple[State | None, ...] = (None, *State)
+# A list of more rows than this is made in a thread; fewer take less time than a frame.
+MADE_AT_ONCE = 1_000
 
 
 class ReviewScreen(Room):
@@ -44,17 +44,17 @@ class ReviewScreen(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[ReviewRow] = []
-        self._order: dict[Target, int] = {}
+        self._wanted = Wanted()
+        self._listing: Suggestions | None = None  # None: it has to be made
+        self._is_making = False  # in a thread
+        self._changed: list[Target] = []  # since the listing was made or told
+        self._picked: set[Target] = set()  # for a decision on many
         self._current: Target | None = None  # whose card is shown
         self._is_new = True  # nothing was shown here yet
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
         self._marked = 0  # which alternative
-        self._shown: State | None = None
-        self._words = ""
         self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
-        self._is_due = True  # the list has to be arranged again
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
@@ -71,12 +71,14 @@ class ReviewScreen(Room):
     def heard(self, event: SessionEvent) -> None:
         match event:
             case RowsChanged(targets=targets, by_reviewer=by_reviewer):
-                self._is_due = True
+                if targets:
+                    self._changed += targets
+                else:
+                    self._listing = None
                 if not by_reviewer and (not targets or self._current in targets):
                     self._begin_grace()
             case CatalogRead():
-                self._order = {}
-                self._is_due = True
+                self._listing = None
                 if self._seen is not None:
                     target, comment = self._seen
                     if self.session.catalog.comment(target) != comment:
@@ -87,70 +89,103 @@ class ReviewScreen(Room):
             self._grace_until = time.monotonic() + GRACE_SECONDS
 
     def show_state(self) -> None:
-        if self._is_due:
-            self._arrange()
+        self._arrange()
         self._show_card()
 
+    @property
+    def listing(self) -> Suggestions | None:
+        """What is listed; None while a long list is being made."""
+        return self._listing
+
     def _arrange(self) -> None:
-        """Makes the list anew; the cursor stays on its target, so that nothing that arrives moves
-        what the reviewer looks at."""
-        self._is_due = False
+        """Brings the list up to date; the cursor stays on its target, so that nothing that arrives
+        moves what the reviewer looks at."""
         # Not the target of the card: a key may have moved the cursor on before the card follows.
         standing, self._goal = self._goal or (self._row.target if self._row else None), None
-        if not self._order:
-            catalog = self.session.catalog
-            targets = (
-                target
-                for table in catalog.tables
-                for target in (table.target, *(table.column_target(c) for c in table.columns))
-            )
-            self._order = {target: place for place, target in enumerate(targets)}
-        last = len(self._order)
-        everything = self.session.rows.values()
-        self._rows = sorted(
-            filter(self._fits, everything),
-            key=lambda row: (self._order.get(row.target, last), row.target),
-        )
-        place = next((i for i, row in enumerate(self._rows) if row.target == standing), None)
-        rows = self.query_one("#suggestions", RowList)
-        if self._is_new and self._rows:
-            self._is_new = False
-            place = next((i for i, row in enumerate(self._rows) if row.state is State.TODO), 0)
-        if place is None:
-            place = min(rows.cursor, max(len(self._rows) - 1, 0))
-        empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
-        if everything:
-            empty = "No suggestion fits. Press f or / to see others."
-        rows.show(len(self._rows), cursor=place, empty=empty)
-        counts = Counter(row.state for row in everything)
-        parts = [f"{len(everything)} suggestions"]
-        parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
-        shown = "" if self._shown is None else f"showing: {self._shown.value}"
-        entitle(self.query_one("#list"), " · ".join(parts), shown)
+        if self._listing is None:
+            if self._is_making:
+                self._goal = standing
+                return
+            if len(self.session.rows) > MADE_AT_ONCE:
+                self._goal = standing
+                self._is_making = True
+                self.do(self._make())
+                return
+            self._changed.clear()
+            self._listing = Suggestions(self.session, self._wanted)
+        if self._changed:
+            self._listing.update(dict.fromkeys(self._changed))
+            self._changed.clear()
+        self._show_list(self._listing, standing)
 
-    def _fits(self, row: ReviewRow) -> bool:
-        words = self._words.lower()
-        return (self._shown is None or row.state is self._shown) and (
-            not words or words in _text_of(row)
-        )
+    async def _make(self) -> None:
+        try:
+            changed = len(self._changed)
+            made = await asyncio.to_thread(self._made)
+        finally:
+            self._is_making = False
+        del self._changed[:changed]
+        if made.wanted != self._wanted:  # a key said otherwise meanwhile
+            if made.wanted.order is not self._wanted.order:
+                self.show_now()
+                return
+            made.filter(self._wanted)
+        self._listing = made
+        self.show_now()
+
+    def _made(self) -> Suggestions:
+        with making_much():
+            return Suggestions(self.session, self._wanted)
+
+    def _show_list(self, listing: Suggestions, standing: Target | None) -> None:
+        rows = self.query_one("#suggestions", RowList)
+        place = listing.place_of(standing) if standing is not None else None
+        if self._is_new and len(listing):
+            self._is_new = False
+            place = listing.first_undecided()
+        if place is None:
+            place = min(rows.cursor, max(len(listing) - 1, 0))
+        empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
+        if listing.total:
+            empty = "No suggestion fits. Press f or / to see others."
+        rows.show(len(listing), cursor=place, empty=empty)
+        counts = listing.counts
+        parts = [f"{listing.total} suggestions"]
+        parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
+        shown = self._wanted.in_words()
+        below = [f"showing: {shown}" if shown else "", f"{len(listing)} listed"]
+        if self._picked:
+            below = [f"{len(self._picked)} marked"]
+        elif not self._wanted.is_filter:
+            below.pop()
+        entitle(self.query_one("#list"), " · ".join(parts), " · ".join(filter(None, below)))
 
     @property
     def _row(self) -> ReviewRow | None:
         cursor = self.query_one("#suggestions", RowList).cursor
-        return self._rows[cursor] if cursor < len(self._rows) else None
+        listing = self._listing
+        return listing[cursor] if listing is not None and cursor < len(listing) else None
 
     def _draw_row(self, index: int, width: int) -> Line:
-        row = self._rows[index]
-        sign, ink = STATES[row.state]
+        if self._listing is None or index >= len(self._listing):
+            return []
+        row = self._listing[index]
+        state = self._listing.state_of(row.target)
+        sign, ink = STATES[state]
         path_width = min(max(width // 3, 14), 32)
-        text = _decided_text(row)
-        shown = _shown_alternative(row)
+        text = decided_text(row)
+        shown = shown_alternative(row)
         band, band_ink = BANDS[shown.confidence.band] if shown is not None else ("", "")
+        pick = "●" if row.target in self._picked else " "
         return [
-            (f" {sign} ", ink),
-            (fit(row.target.path, path_width), "" if row.state is State.TODO else "dim"),
+            (pick, "accent"),
+            (f"{sign} ", ink),
+            (fit(row.target.path, path_width), "" if state is State.TODO else "dim"),
             (" ", ""),
-            (fit(one_line(text, 200), width - path_width - 7), "dim" if row.decision else ""),
+            (
+                fit(one_line(text, 200), width - path_width - 7),
+                "" if state is State.TODO else "dim",
+            ),
             (f" {band} ", band_ink),
         ]
 
@@ -172,84 +207,17 @@ class ReviewScreen(Room):
             self._read_evidence(row.target)
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
-        self._seen = (row.target, self.session.catalog.comment(row.target))
-        card.show(self._card(row))
+        now = self.session.catalog.comment(row.target)
+        self._seen = (row.target, now)
+        assert self._listing is not None
+        state = self._listing.state_of(row.target)
+        width = card.scrollable_content_region.width
+        card.show(card_of(self.session, row, self._marked, now, state, width))
 
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
         if table is not None and not self.session.evidence_at_hand(table.target):
             self.do(self.session.read_evidence(table), only="evidence")
-
-    def _card(self, row: ReviewRow) -> list[Line]:
-        catalog = self.session.catalog
-        column = catalog.column(row.target)
-        table = catalog.table(row.target)
-        now = self._seen_at(row.target)
-        rows: list[Line] = []
-        if column is not None and table is not None:
-            facts = [column.type]
-            if column.key_position:
-                facts.append("primary key")
-            if column.references is not None:
-                facts.append(f"refers to {column.references.path}")
-            others = self.session.index.count_called(column.name) - 1
-            if others > 0:
-                facts.append(f"in {others} more table{'s' if others > 1 else ''}")
-            rows.append([(" · ".join(facts), "dim")])
-        elif table is not None:
-            rows.append([(f"{table.kind.value} of {len(table.columns)} columns", "dim")])
-        rows.append([("now  ", "dim"), (one_line(now or "–"), "")])
-        rows.append([])
-        for index, alternative in enumerate(row.suggestion.alternatives):
-            rows += self._alternative(row, index, alternative)
-        if not row.suggestion.alternatives:
-            rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
-        marked = self._alternative_marked(row)
-        if now and marked is not None and one_line(now) != marked.text:
-            rows += [[], [("change  ", "dim"), *_difference(one_line(now), marked.text)]]
-        rows.append([])
-        decision = row.decision
-        if decision is not None:
-            sign, ink = STATES[row.state]
-            words = f"{sign} {row.state.value}"
-            rows.append([(words, ink), (f"  {one_line(decision.text or '')}", "")])
-        if table is not None and column is not None:
-            samples = self.session.evidence_at_hand(table.target).get(column.name)
-            if samples is not None and samples.samples:
-                words = " · ".join(one_line(sample, 40) for sample in samples.samples)
-                level = self.session.privacy.value
-                rows.append([("samples ", "dim"), (words, ""), (f" ({level})", "dim")])
-        rows.append([(f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}", "dim")])
-        return rows
-
-    def _alternative(self, row: ReviewRow, index: int, alternative: Alternative) -> list[Line]:
-        is_marked = index == self._marked
-        decided = row.decision is not None and row.decision.alternative == index
-        sign, ink = BANDS[alternative.confidence.band]
-        head = [
-            ("▸ " if is_marked else "  ", "accent"),
-            (f"{index + 1} ", "key"),
-            (f"{sign} {confidence_words(alternative.confidence)}", ink),
-            ("  ✓ accepted" if decided else "", "good"),
-        ]
-        reason = self._wrapped(alternative.reason)
-        used = sum(cell_len(words) for words, _ in head)
-        if len(reason) == 1 and used + cell_len(reason[0]) + 2 <= self._card_width + 4:
-            head.append(("  " + reason.pop(), "dim"))  # a line less where it fits
-        ink_of_text = "strong" if is_marked else ""
-        return [
-            head,
-            *([("    " + line, ink_of_text)] for line in self._wrapped(alternative.text)),
-            *([("    " + line, "dim")] for line in reason),
-        ]
-
-    @property
-    def _card_width(self) -> int:
-        """Cells beside the indent of an alternative."""
-        return max(self.query_one("#card").scrollable_content_region.width - 5, 20)
-
-    def _wrapped(self, text: str) -> list[str]:
-        return wrap(one_line(text), self._card_width) if text else []
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives
@@ -266,8 +234,8 @@ class ReviewScreen(Room):
         """The row to decide, None where there is none or the card has only just been replaced."""
         if time.monotonic() < self._grace_until:
             return None
-        if self._is_due:  # something came since the card was drawn: the key is for what was seen
-            self._arrange()
+        # Something may have come since the card was drawn: the key is for what was seen.
+        self._arrange()
         return self._row
 
     def _seen_at(self, target: Target) -> str | None:
@@ -299,21 +267,17 @@ class ReviewScreen(Room):
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
-        before = [row.target for row in self._rows]
-        start = before.index(target) if target in before else 0
-        wanted = [*self._rows[start + 1 :], *self._rows[:start]]
-        # What came since the list was made, and fits, comes last.
-        wanted += [row for row in self.session.rows.values() if row.target not in before]
-        now = (self.session.rows[row.target] for row in wanted)
-        following = next((r.target for r in now if r.state is State.TODO and self._fits(r)), None)
+        self._arrange()
+        listing = self._listing
+        following = listing.next_undecided(target) if listing is not None else None
         self._goal = following or target
         self._marked = 0
-        self._is_due = True
         self.show_now()
         if following is not None:
             return
-        left = sum(1 for row in self.session.rows.values() if row.state is State.TODO)
-        if left:
+        if listing is None:
+            return
+        if left := listing.counts[State.TODO]:
             say(self, f"{left} elsewhere (esc shows all)", title="No more of these")
         else:
             say(self, "Press W to read what will be written.", title="Nothing is left to decide")
@@ -387,7 +351,6 @@ class ReviewScreen(Room):
             say(self, f"There is nothing to {'undo' if back else 'redo'}.")
             return
         self._goal = targets[0]
-        self._is_due = True
         self.show_now()
 
     def action_next_alternative(self) -> None:
@@ -417,12 +380,111 @@ class ReviewScreen(Room):
             self.app.copy_to_clipboard(marked.text)
             say(self, "Sent to the terminal's clipboard (OSC 52).")
 
+    # Many at once. -------------------------------------------------------------------------------
+
+    def action_pick(self) -> None:
+        row = self._row
+        if row is not None:
+            self._picked ^= {row.target}
+            self.query_one("#suggestions", RowList).action_down()
+            self.show_now()
+
+    def action_bulk(self) -> None:
+        """What is marked, else what a filter lists: never rows that nobody asked for."""
+        if self._ready() is None or self._listing is None:
+            return
+        if self._picked:
+            rows = [self.session.rows[t] for t in self._picked if t in self.session.rows]
+            rows.sort(key=lambda row: self.session.index.place_of(row.target))
+        elif self._wanted.is_filter:
+            rows = [row for row in self._listing if row.state is State.TODO]
+        else:
+            say(self, "Mark some with m, or list some with f or /, then press b.",
+                title="Many at once needs a choice")  # fmt: skip
+            return
+        if not rows:
+            say(self, "Nothing that is listed is undecided.")
+            return
+        from amx_tui.screens.bulk import BulkDialog
+
+        seen = {row.target: self.session.catalog.comment(row.target) for row in rows}
+        self.app.push_screen(BulkDialog(rows), self._taker(seen))
+
+    def action_same_name(self) -> None:
+        """The marked alternative, for every column of this name."""
+        row = self._ready()
+        column = self.session.catalog.column(row.target) if row is not None else None
+        marked = self._alternative_marked(row) if row is not None else None
+        if row is None or column is None:
+            say(self, "Only columns share their names.")
+            return
+        decided = row.decision.text if row.decision is not None else None
+        text = decided or (marked.text if marked is not None else "")
+        targets = self.session.index.called(column.name)
+        if len(targets) < 2 or not text:
+            say(self, f"{row.target.path} is the only column of its name.")
+            return
+        from amx_tui.screens.same_name import SameNameDialog
+
+        seen = {target: self.session.catalog.comment(target) for target in targets}
+        self.app.push_screen(SameNameDialog(self.session, row.target, text), self._taker(seen))
+
+    def _taker(self, seen: dict[Target, str | None]) -> Callable[[list[NewDecision] | None], None]:
+        """Takes what a dialog was left with, over the texts that were seen when it opened."""
+
+        def take(decisions: list[NewDecision] | None) -> None:
+            if not decisions:
+                return
+            over = [replace(d, previous=seen[d.target]) for d in decisions]
+            at = self._current or over[0].target
+
+            async def work() -> None:
+                await self.session.take(over)
+                self._picked.clear()
+                say(self, "u takes all of them back.", title=f"{len(over)} decided")
+                self._go_on(at)
+
+            self.do(work())
+
+        return take
+
+    def action_reopen(self) -> None:
+        """Takes back what was decided here, alone, whatever was decided along with it."""
+        row = self._ready()
+        if row is None:
+            return
+        if row.decision is None or row.decision.verdict is Verdict.OPEN:
+            say(self, "Nothing is decided here.")
+            return
+        target = row.target
+
+        async def reopen() -> None:
+            await self.session.decide([target], Verdict.OPEN)
+            self._goal = target
+            self.show_now()
+
+        self.do(reopen())
+
     # Finding. ------------------------------------------------------------------------------------
 
-    def action_show(self) -> None:
-        self._shown = SHOWN[(SHOWN.index(self._shown) + 1) % len(SHOWN)]
-        self._is_due = True
+    def _want(self, wanted: Wanted) -> None:
+        """Lists what is wanted from now on."""
+        order = self._wanted.order
+        self._wanted = wanted
+        if self._listing is not None and wanted.order is order:
+            self._listing.filter(wanted)
+        else:
+            self._listing = None
         self.show_now()
+
+    def action_show(self) -> None:
+        from amx_tui.screens.show import ShowDialog
+
+        row = self._row
+        counts = self._listing.counts if self._listing is not None else {}
+        schemas = sorted({target.schema for target in self.session.rows})
+        table = row.target.of_table if row is not None else None
+        self.app.push_screen(ShowDialog(self._wanted, counts, schemas, table, self._want))
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
@@ -431,9 +493,7 @@ class ReviewScreen(Room):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        self._words = event.value.strip()
-        self._is_due = True
-        self.show_now()
+        self._want(replace(self._wanted, words=event.value.strip()))
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self) -> None:
@@ -445,51 +505,10 @@ class ReviewScreen(Room):
             field.value = ""
             field.display = False
             self.query_one("#suggestions").focus()
-        elif self._shown is not None:
-            self._shown = None
-            self._is_due = True
+        elif self._picked:
+            self._picked.clear()
             self.show_now()
+        elif self._wanted != Wanted():
+            self._want(Wanted())
         else:
             self.desk.go("browse")
-
-
-def _shown_alternative(row: ReviewRow) -> Alternative | None:
-    """The one whose text the list shows; None for a person's own words, or those of an older draft."""
-    alternatives = row.suggestion.alternatives
-    decision = row.decision
-    if decision is None or not decision.text:
-        return alternatives[0] if alternatives else None
-    number = decision.alternative
-    if number is None or number >= len(alternatives) or alternatives[number].text != decision.text:
-        return None
-    return alternatives[number]
-
-
-def _decided_text(row: ReviewRow) -> str:
-    if row.decision is not None and row.decision.text:
-        return row.decision.text
-    alternatives = row.suggestion.alternatives
-    return alternatives[0].text if alternatives else ""
-
-
-def _text_of(row: ReviewRow) -> str:
-    texts: Sequence[str] = [a.text for a in row.suggestion.alternatives]
-    return "\n".join([row.target.path, *texts, _decided_text(row)]).lower()
-
-
-def _difference(old: str, new: str) -> list[tuple[str, str]]:
-    """Word by word: what goes, what comes, what stays."""
-    before, after = old.split(" "), new.split(" ")
-    pieces: list[tuple[str, str]] = []
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for kind, a, b, c, d in matcher.get_opcodes():
-        if kind == "equal":
-            pieces.append((" ".join(before[a:b]) + " ", ""))
-            continue
-        if a < b:
-            pieces.append((" ".join(before[a:b]), "old"))
-            pieces.append((" ", ""))
-        if c < d:
-            pieces.append((" ".join(after[c:d]), "new"))
-            pieces.append((" ", ""))
-    return pieces

@@ -17,6 +17,7 @@ STATES: dict[State, tuple[str, str]] = {
     State.REJECTED: ("✗", "bad"),
     State.LATER: ("»", "warn"),
     State.WRITTEN: ("■", "accent"),
+    State.CHANGED: ("!", "warn"),
 }
 
 

@@ -9,9 +9,10 @@ from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Target
 from amx_tui.commands.workspace import Workspace
 from amx_tui.screens.browse import BrowseScreen
+from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.elsewhere import ElsewhereDialog
 from amx_tui.widgets.rows import RowList
-from tests.snapshot.conftest import settle, until
+from tests.snapshot.conftest import session_of, settle, until
 
 
 def browse(pilot: Pilot[None]) -> BrowseScreen:
@@ -130,3 +131,17 @@ async def test_folding_a_schema_from_a_table_leaves_the_cursor_on_the_schema(
         assert listed(pilot) == ["main"]
         await pilot.press("right")
         assert len(listed(pilot)) > 10
+
+
+async def test_what_m_marked_is_what_d_drafts_however_quickly_it_is_pressed(
+    workspace: Workspace,
+) -> None:
+    async with AmxApp(workspace).run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        everything = session.undescribed()
+        await pilot.press("m", "d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DraftScreen))
+        draft = pilot.app.screen
+        assert isinstance(draft, DraftScreen)
+        assert draft._targets == everything

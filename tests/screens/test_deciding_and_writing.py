@@ -270,7 +270,7 @@ async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_
 def shown_rows(pilot: Pilot[None]) -> list[ReviewRow]:
     review = pilot.app.screen
     assert isinstance(review, ReviewScreen)
-    return review._rows
+    return list(review.listing or ())
 
 
 async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed: Workspace) -> None:

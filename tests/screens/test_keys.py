@@ -160,7 +160,7 @@ async def open_review(app: AmxApp, pilot) -> None:  # type: ignore[no-untyped-de
 
 
 def verdicts(app: AmxApp) -> list[Verdict | None]:
-    rows = app.screen._rows  # type: ignore[attr-defined]
+    rows = list(app.screen.listing)  # type: ignore[attr-defined]
     return [row.decision.verdict if row.decision else None for row in rows]
 
 
@@ -212,7 +212,7 @@ async def test_an_edited_text_is_what_will_be_written(reviewed: Workspace) -> No
         await until(pilot, lambda: name_of(app) == "Editor")
         await pilot.press(*" Ours.", "ctrl+s")
         await until(pilot, lambda: name_of(app) == "ReviewScreen" and verdicts(app)[0] is not None)
-        row = app.screen._rows[0]  # type: ignore[attr-defined]
+        row = app.screen.listing[0]  # type: ignore[attr-defined]
         assert row.decision.verdict is Verdict.EDITED
         assert row.decision.text == row.suggestion.alternatives[0].text + " Ours."
 
@@ -241,7 +241,7 @@ async def test_a_key_meant_for_the_card_before_is_not_taken_for_the_new_one(
     async with app.run_test(size=(120, 40)) as pilot:
         await open_review(app, pilot)
         session = session_of(pilot)
-        target = app.screen._rows[0].target  # type: ignore[attr-defined]
+        target = app.screen.listing[0].target  # type: ignore[attr-defined]
         row = session.rows[target]
         fewer = replace(row.suggestion, alternatives=row.suggestion.alternatives[::-1])
         session.rows[target] = replace(row, suggestion=fewer)
@@ -277,6 +277,9 @@ SCREENS = {
             ("ask", "ask", "Ask"),
             ("export", "export", "ExportDialog"),
             ("elsewhere", "elsewhere", "ElsewhereDialog"),
+            ("bulk", "bulk", "BulkDialog"),
+            ("same", "same_name", "SameNameDialog"),
+            ("show", "show", "ShowDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
             ("finding", "doctor", "Finding"),

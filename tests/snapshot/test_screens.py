@@ -266,6 +266,42 @@ def test_review_shows_the_list_and_the_card_with_every_state(
 
 
 @both_sizes
+def test_review_asks_what_to_show(
+    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
+) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await go(pilot, "R", "ReviewScreen")
+        await pilot.press("f")
+        await until(pilot, lambda: on(pilot, "ShowDialog"))
+
+    picture(snap_compare, reviewed, size, act)
+
+
+@both_sizes
+def test_many_are_decided_after_they_were_seen(
+    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
+) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await go(pilot, "R", "ReviewScreen")
+        await pilot.press("g", "m", "m", "m", "m", "m", "b")
+        await until(pilot, lambda: on(pilot, "BulkDialog"))
+
+    picture(snap_compare, reviewed, size, act)
+
+
+@both_sizes
+def test_one_text_for_the_columns_of_one_name(
+    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
+) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await go(pilot, "R", "ReviewScreen")
+        await pilot.press("g", "j", "n")
+        await until(pilot, lambda: on(pilot, "SameNameDialog"))
+
+    picture(snap_compare, reviewed, size, act)
+
+
+@both_sizes
 def test_review_shows_word_by_word_what_would_change(
     snap_compare: Compare, workspace: Workspace, size: tuple[int, int]
 ) -> None:

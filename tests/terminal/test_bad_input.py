@@ -178,6 +178,7 @@ def test_no_key_is_told_and_the_form_asks_for_it(
     terminal.wait_for("There is no API key for profile 'kimi-thinking'", "AMX_LLM_API_KEY",
                       "edit LLM profile")  # fmt: skip
     terminal.press("escape")
+    terminal.wait_until_gone("edit LLM profile")
     leaves(terminal)
     assert config.read_bytes() == before
     assert not provider.requests

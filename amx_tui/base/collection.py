@@ -1,0 +1,34 @@
+"""Keeps Python's garbage collector away from large things that are being made: it would go through all
+of them again and again, and holds up every key meanwhile (0.4 s for 100 000 suggestions)."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+from collections.abc import Iterator
+
+_lock = threading.Lock()
+_makers = 0
+_was_enabled = False
+
+
+@contextlib.contextmanager
+def making_much() -> Iterator[None]:
+    """Nothing is collected inside, in no thread; what was made is left alone afterwards too, and freed
+    all the same when nobody refers to it any more."""
+    global _makers, _was_enabled
+    with _lock:
+        if _makers == 0:
+            _was_enabled = gc.isenabled()
+            gc.disable()
+        _makers += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _makers -= 1
+            if _makers == 0:
+                gc.freeze()
+                if _was_enabled:
+                    gc.enable()

@@ -1,0 +1,108 @@
+"""Decides on many suggestions at once, after all of them were shown with what each would get."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.screen import ModalScreen
+
+from amx_tui.base.text import one_line
+from amx_tui.drafting.model import Band, Signal
+from amx_tui.review.model import NewDecision, ReviewRow, Verdict
+from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit
+from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.signs import BANDS
+
+MOST_LINES = 20
+
+
+class BulkDialog(ModalScreen[list[NewDecision]]):
+    """Dismissed with the decisions, or None; `previous` is the caller's to fill in."""
+
+    BINDINGS = bindings_of("bulk")
+    CSS_PATH = "dialog.tcss"
+
+    def __init__(self, rows: Sequence[ReviewRow]) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def compose(self) -> ComposeResult:
+        with VerticalGroup(classes="dialog dialog-wide") as box:
+            entitle(box, f"{len(self._rows)} suggestions at once", "u takes all of them back")
+            yield Plain(classes="dialog-body", id="counts")
+            rows = RowList(self._draw)
+            rows.styles.height = min(len(self._rows), MOST_LINES)
+            yield rows
+            yield KeyBar("bulk", {})
+
+    def on_mount(self) -> None:
+        self.query_one("#counts", Plain).write_lines([self._counts()])
+        rows = self.query_one(RowList)
+        rows.show(len(self._rows))
+        rows.focus()
+
+    def _counts(self) -> Line:
+        """How many of each confidence, and where that comes from: a model's own word is no
+        measurement, and is named."""
+        counts: Counter[tuple[Band, Signal]] = Counter()
+        empty = 0
+        for row in self._rows:
+            if not row.suggestion.alternatives:
+                empty += 1
+                continue
+            confidence = row.suggestion.alternatives[0].confidence
+            counts[confidence.band, confidence.signal] += 1
+        pieces: list[Piece] = []
+        for band in Band:
+            for signal in Signal:
+                if number := counts[band, signal]:
+                    sign, ink = BANDS[band]
+                    means = "measured" if signal is Signal.LOGPROB else "declared by the model"
+                    pieces += [(f"{sign} {number} {band.value}", ink), (f" {means}   ", "dim")]
+        if empty:
+            pieces.append((f"{empty} without a text: they stay undecided", "warn"))
+        return pieces
+
+    def _draw(self, index: int, width: int) -> Line:
+        row = self._rows[index]
+        path_width = min(max(width // 3, 14), 36)
+        alternatives = row.suggestion.alternatives
+        sign, ink = BANDS[alternatives[0].confidence.band] if alternatives else (" ", "")
+        text = one_line(alternatives[0].text, 300) if alternatives else "–"
+        return [
+            (f" {sign} ", ink),
+            (fit(row.target.path, path_width) + " ", ""),
+            (fit(text, width - path_width - 4), "" if alternatives else "dim"),
+        ]
+
+    def action_accept(self) -> None:
+        self.dismiss(
+            [
+                NewDecision(
+                    row.target,
+                    Verdict.ACCEPTED,
+                    row.suggestion.alternatives[0].text,
+                    alternative=0,
+                    run=row.run,
+                )
+                for row in self._rows
+                if row.suggestion.alternatives
+            ]
+        )
+
+    def action_reject(self) -> None:
+        self._all(Verdict.REJECTED)
+
+    def action_later(self) -> None:
+        self._all(Verdict.LATER)
+
+    def _all(self, verdict: Verdict) -> None:
+        self.dismiss([NewDecision(row.target, verdict, run=row.run) for row in self._rows])
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

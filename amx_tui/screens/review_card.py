@@ -1,0 +1,118 @@
+"""How the card of Review looks: where a target is, what stands there, the alternatives and what speaks
+for them. It draws what the session knows and changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+
+from rich.cells import cell_len
+
+from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Column, Table
+from amx_tui.commands.session import Session
+from amx_tui.drafting.model import Alternative
+from amx_tui.review.model import ReviewRow, State
+from amx_tui.widgets.plain import Line, Piece
+from amx_tui.widgets.signs import BANDS, STATES, confidence_words
+from amx_tui.widgets.stream_view import wrap
+from amx_tui.widgets.words import moment
+
+# An alternative's text stands this far to the right.
+INDENT = 4
+
+
+def card_of(
+    session: Session, row: ReviewRow, marked: int, now: str | None, state: State, width: int
+) -> list[Line]:
+    """`marked` is the alternative that keys are about, `now` the text that stands in the database,
+    `width` the cells of a line."""
+    table = session.catalog.table(row.target)
+    column = session.catalog.column(row.target)
+    rows: list[Line] = [[(" · ".join(_facts(session, table, column)), "dim")]]
+    rows.append([("now  ", "dim"), (one_line(now or "–"), "")])
+    rows.append([])
+    alternatives = row.suggestion.alternatives
+    for index, alternative in enumerate(alternatives):
+        rows += _alternative(row, index, alternative, width, is_marked=index == marked)
+    if not alternatives and row.run is not None:
+        rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
+    text = alternatives[marked].text if marked < len(alternatives) else ""
+    if now and text and one_line(now) != text:
+        rows += [[], [("change  ", "dim"), *difference(one_line(now), text)]]
+    rows.append([])
+    if row.decision is not None and state is not State.TODO:
+        sign, ink = STATES[state]
+        rows.append(
+            [(f"{sign} {state.value}", ink), (f"  {one_line(row.decision.text or '')}", "")]
+        )
+    if table is not None and column is not None:
+        evidence = session.evidence_at_hand(table.target).get(column.name)
+        if evidence is not None and evidence.samples:
+            words = " · ".join(one_line(sample, 40) for sample in evidence.samples)
+            rows.append([("samples ", "dim"), (words, ""), (f" ({session.privacy.value})", "dim")])
+    said = "decided along with others of its name, never drafted"
+    if row.run is not None:
+        said = f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}"
+    rows.append([(said, "dim")])
+    return rows
+
+
+def _facts(session: Session, table: Table | None, column: Column | None) -> list[str]:
+    """Where the target is, and what."""
+    if table is None:
+        return ["not in the database any more"]
+    schema = [table.schema] if session.index.has_schemas else []
+    if column is None:
+        return [*schema, f"{table.kind.value} of {len(table.columns)} columns"]
+    facts = [*schema, column.type]
+    if column.key_position:
+        facts.append("primary key")
+    if column.references is not None:
+        facts.append(f"refers to {column.references.path}")
+    others = session.index.count_called(column.name) - 1
+    if others > 0:
+        facts.append(f"in {others} more table{'s' if others > 1 else ''} (n)")
+    return facts
+
+
+def _alternative(
+    row: ReviewRow, index: int, alternative: Alternative, width: int, *, is_marked: bool
+) -> list[Line]:
+    decided = row.decision is not None and row.decision.alternative == index
+    sign, ink = BANDS[alternative.confidence.band]
+    head = [
+        ("▸ " if is_marked else "  ", "accent"),
+        (f"{index + 1} ", "key"),
+        (f"{sign} {confidence_words(alternative.confidence)}", ink),
+        ("  ✓ accepted" if decided else "", "good"),
+    ]
+    room = max(width - INDENT - 1, 20)
+    reason = wrap(one_line(alternative.reason), room) if alternative.reason else []
+    used = sum(cell_len(words) for words, _ in head)
+    if len(reason) == 1 and used + cell_len(reason[0]) + 2 <= room + INDENT:
+        head.append(("  " + reason.pop(), "dim"))  # a line less where it fits
+    ink_of_text = "strong" if is_marked else ""
+    text = wrap(one_line(alternative.text), room)
+    return [
+        head,
+        *([(" " * INDENT + line, ink_of_text)] for line in text),
+        *([(" " * INDENT + line, "dim")] for line in reason),
+    ]
+
+
+def difference(old: str, new: str) -> list[Piece]:
+    """Word by word: what goes, what comes, what stays."""
+    before, after = old.split(" "), new.split(" ")
+    pieces: list[Piece] = []
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            pieces.append((" ".join(before[a:b]) + " ", ""))
+            continue
+        if a < b:
+            pieces.append((" ".join(before[a:b]), "old"))
+            pieces.append((" ", ""))
+        if c < d:
+            pieces.append((" ".join(after[c:d]), "new"))
+            pieces.append((" ", ""))
+    return pieces

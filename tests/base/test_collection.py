@@ -1,0 +1,51 @@
+"""The garbage collector waits while much is being made, and comes back."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+from amx_tui.base.collection import making_much
+
+
+class Thing:
+    pass
+
+
+def test_it_is_back_when_the_last_maker_is_done() -> None:
+    assert gc.isenabled()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with making_much():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with making_much():
+        thread.start()
+        assert inside.wait(10)
+        assert not gc.isenabled()
+    assert not gc.isenabled()  # the other one still makes something
+    leave.set()
+    thread.join(10)
+    assert gc.isenabled()
+
+
+def test_it_stays_away_where_it_was_away() -> None:
+    gc.disable()
+    try:
+        with making_much():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_what_was_made_is_freed_all_the_same() -> None:
+    with making_much():
+        thing = Thing()
+        seen = weakref.ref(thing)
+    del thing
+    assert seen() is None

@@ -1,0 +1,147 @@
+"""What Review lists, against the plain way to say it: all rows, filtered, then sorted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amx_tui.catalog.index import CatalogIndex
+from amx_tui.catalog.model import Catalog, Column, Table, Target
+from amx_tui.commands.session import Session
+from amx_tui.drafting.model import Alternative, Band, Confidence, Suggestion
+from amx_tui.review.model import Decision, ReviewRow, State, Verdict
+from amx_tui.screens.review_listing import Kind, Order, Suggestions, Wanted
+
+CATALOG = Catalog(
+    tuple(
+        Table(schema, name, columns=tuple(Column(c, "TEXT", comment=now) for c, now in columns))
+        for schema, name, columns in (
+            ("main", "T2", (("ZU", None), ("AB", "now"))),
+            ("main", "T1", (("MANDT", None),)),
+            ("old", "T3", (("MANDT", None), ("X", "now"))),
+        )
+    )
+)
+TARGETS = [
+    target
+    for table in CATALOG.tables
+    for target in (table.target, *(table.column_target(c) for c in table.columns))
+] + [Target("gone", "T9", "C")]
+INDEX = CatalogIndex(CATALOG)
+
+texts = st.sampled_from(["Company code", "Client", "client of the company", "Amount due", ""])
+alternatives = st.builds(Alternative, texts, st.builds(Confidence, st.sampled_from(list(Band))))
+
+
+def decision(target: Target, verdict: Verdict, text: str, previous: str | None) -> Decision:
+    return Decision(1, target, verdict, text if verdict.keeps_text else None, None, previous, 0.0)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> ReviewRow:
+    target = draw(st.sampled_from(TARGETS))
+    suggestion = Suggestion(target, tuple(draw(st.lists(alternatives, max_size=3))))
+    row = ReviewRow(suggestion, draw(st.sampled_from([1, 2, None])), "kimi", 0.0)
+    if draw(st.booleans()):
+        verdict = draw(st.sampled_from(list(Verdict)))
+        taken = decision(target, verdict, "Client", draw(st.sampled_from([None, "now"])))
+        row = replace(row, decision=taken, written=verdict.keeps_text and draw(st.booleans()))
+    return row
+
+
+wanted = st.builds(
+    Wanted,
+    state=st.none() | st.sampled_from(list(State)),
+    band=st.none() | st.sampled_from(list(Band)),
+    kind=st.none() | st.sampled_from(list(Kind)),
+    schema=st.none() | st.sampled_from(["main", "old"]),
+    table=st.none() | st.just(Target("main", "T2")),
+    words=st.sampled_from(["", "c", "client", "mandt client", "T2.ZU"]),
+)
+
+
+def session_of(found: list[ReviewRow]) -> Session:
+    """A session is more than a listing looks at."""
+    held = SimpleNamespace(
+        rows={row.target: row for row in found}, index=INDEX, catalog=CATALOG, is_whole=True
+    )
+    return cast(Session, held)
+
+
+def state_of(row: ReviewRow) -> State:
+    return row.state_over(CATALOG.comment(row.target))
+
+
+def expected(session: Session, want: Wanted) -> list[Target]:
+    def fits(row: ReviewRow) -> bool:
+        target, first = row.target, (row.suggestion.alternatives or (None,))[0]
+        decided = row.decision.text if row.decision and row.decision.text else ""
+        said = " ".join(a.text for a in row.suggestion.alternatives)
+        text = f"{target.schema}.{target.path} {said} {decided}".lower()
+        return (
+            (want.state is None or state_of(row) is want.state)
+            and (want.band is None or (first is not None and first.confidence.band is want.band))
+            and (want.kind is None or target.is_table == (want.kind is Kind.TABLES))
+            and (want.schema is None or target.schema == want.schema)
+            and (want.table is None or target.of_table == want.table)
+            and all(word in text for word in want.words.lower().split())
+        )
+
+    return [t for t in TARGETS if t in session.rows and fits(session.rows[t])]
+
+
+@given(st.lists(rows(), max_size=12), wanted, wanted, st.lists(rows(), max_size=6))
+def test_a_list_that_is_kept_is_the_list_made_anew(
+    found: list[ReviewRow], first: Wanted, second: Wanted, later: list[ReviewRow]
+) -> None:
+    session = session_of(found)
+    listing = Suggestions(session, first)
+    assert [row.target for row in listing] == expected(session, first)
+    for row in later:  # drafted, decided, undone
+        session.rows[row.target] = row
+        listing.update([row.target])
+    assert [row.target for row in listing] == expected(session, first)
+    listing.filter(second)
+    shown = expected(session, second)
+    assert [row.target for row in listing] == shown
+    assert +listing.counts == Counter(state_of(row) for row in session.rows.values())
+    assert listing.total == len(session.rows)
+    for place, target in enumerate(shown):
+        assert listing.place_of(target) == place
+        assert listing[place].target == target
+        below = [*shown[place + 1 :], *shown[:place]]
+        undecided = [t for t in below if state_of(session.rows[t]) is State.TODO]
+        assert listing.next_undecided(target) == (undecided[0] if undecided else None)
+
+
+def row_of(column: str, *said: tuple[str, Band]) -> ReviewRow:
+    made = tuple(Alternative(text, Confidence(band)) for text, band in said)
+    return ReviewRow(Suggestion(Target("main", "T2", column), made), 1, "kimi", 0.0)
+
+
+def test_the_order_can_put_first_what_needs_a_look() -> None:
+    sure = row_of("ZU", ("Client", Band.HIGH), ("Client number", Band.HIGH))
+    unsure = row_of("AB", ("Company code", Band.LOW), ("Delivery block and its reason", Band.LOW))
+    session = session_of([sure, unsure])
+
+    def order(by: Order) -> list[str]:
+        return [row.target.column for row in Suggestions(session, Wanted(order=by))]
+
+    assert order(Order.PATH) == ["ZU", "AB"]
+    assert order(Order.UNSURE) == ["AB", "ZU"]
+    assert order(Order.APART) == ["AB", "ZU"]
+    assert order(Order.LONG) == ["AB", "ZU"]
+
+
+def test_what_was_undone_and_never_drafted_leaves_the_list() -> None:
+    session = session_of([row_of("ZU", ("Client", Band.HIGH))])
+    listing = Suggestions(session, Wanted())
+    session.rows.clear()
+    listing.update([Target("main", "T2", "ZU")])
+    assert len(listing) == listing.total == 0
+    assert not +listing.counts
