@@ -42,6 +42,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.history", "H", "History", "Past runs and what they cost"),
     Action("app.profiles", "P", "Profiles", "LLM profiles and their keys", command="llm-profiles"),
     Action("app.prices", "dollar_sign", "Prices", "What each model costs", shown_key="$"),
+    Action(
+        "app.doctor",
+        "E",
+        "Examine",
+        "The doctor: what is set up, what is wrong, and what to do",
+        command="doctor",
+    ),
     Action("app.help", "question_mark,f1", "help", "All keys of this screen", 99, "?"),
     Action("app.quit", "q,ctrl+q", "quit", "Leave amx-tui; asks while a run is going"),
     # In every list.
@@ -170,6 +177,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("history.back", "escape", "back", "Back to Browse"),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
+    # The doctor.
+    Action("doctor.whole", "enter", "whole line", "Read this line to its end", 1),
+    Action("doctor.again", "r,t", "look again", "Look at everything again", 2),
+    Action("doctor.show", "f", "show", "Show everything, or only what is not in order", 3),
+    Action("doctor.copy", "c", "copy", "Copy the report as text; there is no secret in it", 4),
+    Action("doctor.all_hosts", "a", "all hosts…", "Ask the hosts that no draft would call", 5),
+    Action("doctor.back", "escape", "back", "Back to Browse"),
+    Action("finding.copy", "c", "copy", "Copy this line", 1),
+    Action("finding.leave", "escape,enter,q", "close", "Back to the report", 2),
     # Questions.
     Action("question.yes", "y", "yes", "Yes", 1),
     Action("question.no", "n,escape", "no", "No", 2),

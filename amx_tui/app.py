@@ -39,7 +39,10 @@ ROOMS: dict[str, tuple[str, str]] = {
     "history": ("amx_tui.screens.history", "HistoryScreen"),
     "profiles": ("amx_tui.screens.profiles", "ProfilesScreen"),
     "prices": ("amx_tui.screens.prices", "PricesScreen"),
+    "doctor": ("amx_tui.screens.doctor", "DoctorScreen"),
 }
+# What can be seen before a database is open.
+ALWAYS_OPEN = ("profiles", "prices", "doctor")
 
 
 class AmxApp(App[None]):
@@ -100,7 +103,7 @@ class AmxApp(App[None]):
 
     def go(self, room: str) -> None:
         """Leaves whatever lies on top and shows a room."""
-        if self._session is None and room not in ("profiles", "prices"):
+        if self._session is None and room not in ALWAYS_OPEN:
             while len(self.screen_stack) > 1:
                 self.pop_screen()
             if room != "browse":
@@ -287,6 +290,9 @@ class AmxApp(App[None]):
 
     def action_prices(self) -> None:
         self.go("prices")
+
+    def action_doctor(self) -> None:
+        self.go("doctor")
 
     def action_help(self) -> None:
         from amx_tui.screens.help import HelpScreen

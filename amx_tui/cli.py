@@ -24,17 +24,23 @@ examples:
   amx-tui postgresql://me@host/sales
   amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
+  amx-tui doctor               what is set up, what is wrong, and what to do
 
 The key is read from the OS keyring or AMX_LLM_API_KEY. AMX_CONFIG_DIR moves ~/.amx.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program and returns its exit status: 0, or 2 where it cannot start."""
+    """Runs the program and returns its exit status: 0, or 2 where it cannot start; the doctor's is 1
+    where something is wrong."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"amx-tui {__version__}")
         return 0
+    if words[:1] == ["doctor"]:
+        from amx_tui.doctor_shell import run_doctor
+
+        return run_doctor(words[1:])
     options = _parse(words)
     # Imports make many objects and no garbage, and the collector looks at all of them again and
     # again: half of the time to the first paint. The app lets it go on after that.
@@ -78,7 +84,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "database",
         nargs="?",
-        help="a file, a URL, the name of a connection, or 'demo' (./demo for a file of that name)",
+        help="a file, a URL, the name of a connection, 'demo' or 'doctor' (./demo for a file of that name)",
     )
     parser.add_argument(
         "--profile", metavar="NAME", help="use this LLM profile instead of the active"

@@ -88,6 +88,18 @@ def test_version_imports_not_even_what_reads_a_command_line() -> None:
     assert {name for name in imported if name.startswith("amx_tui")} == {"amx_tui", "amx_tui.cli"}
 
 
+def test_the_doctor_in_a_shell_imports_nothing_that_draws() -> None:
+    # Not there at all: a look at the versions is no import. What httpx has of Rich is for its own command.
+    absent = "".join(f"sys.modules[{name!r}] = None\n" for name in SCREENS)
+    said, imported = run(
+        f"{absent}from amx_tui.cli import main\n"
+        "status = main(['doctor', '--offline', '--json'])\n"
+        "print(status)\n"
+    )
+    assert '"textual"' in said and said.rstrip().endswith("1")
+    assert not {name for name in imported if name.startswith(("amx_tui.screens", "amx_tui.app"))}
+
+
 def test_looking_at_the_demo_imports_nothing_of_requests_keys_or_other_databases() -> None:
     said, imported = run(_BROWSE)
     assert int(said.split()[0]) >= 14

@@ -129,6 +129,11 @@ def open_database(text: str) -> Connector:
     return _open_file(_read_file_url(text[scheme.end() :], text, dialect), dialect)
 
 
+def opens_backend(backend: str) -> bool:
+    """Whether a connection of `db_profiles` with this backend can be opened at all."""
+    return backend.strip().lower() in _DIALECTS
+
+
 def open_connection(backend: str, settings: Mapping[str, str], name: str) -> Connector:
     """Opens a connection of `db_profiles`, called `name`, whose secrets are resolved. `settings` are
     AMX's own keys: `host`, `port`, `user`, `password`, `database`, `sslmode`, `sslrootcert`, `ssl_ca`,

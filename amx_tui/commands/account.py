@@ -14,9 +14,12 @@ from amx_tui.commands.workspace import Workspace
 if TYPE_CHECKING:
     import httpx
 
-    from amx_tui.llm.model import Balance, ListedModel, Setup
+    from amx_tui.llm.model import Balance, ListedModel, Model, Setup
 
 _Told = TypeVar("_Told")
+
+# So many of a key's models are named.
+_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ async def ask_account(
         return workspace.transport() if workspace.transport is not None else None
 
     (models, problem), (balance, balance_problem) = await asyncio.gather(
-        _tell(list_models(setup, transport=transport())),
-        _tell(read_balance(setup, transport=transport())),
+        tell_or_problem(list_models(setup, transport=transport())),
+        tell_or_problem(read_balance(setup, transport=transport())),
     )
     account = Account(setup.endpoint.base, clock(), models, balance, problem, balance_problem)
     workspace.accounts[setup.profile.name] = account
@@ -79,9 +82,27 @@ def changes_model(account: Account, setup: Setup) -> bool:
     )
 
 
-async def _tell(
+def missing_words(account: Account, model: Model) -> str:
+    """That the account's key does not list `model`, and what it lists that is nearest to it."""
+    import difflib
+
+    ids = [row.id for row in account.models or ()]
+    near = difflib.get_close_matches(model.id, ids, n=_NAMED, cutoff=0.3) or ids[:_NAMED]
+    if model.successor in ids:
+        near = [model.successor, *(id for id in near if id != model.successor)][:_NAMED]
+    more = f" and {len(ids) - len(near)} more" if len(ids) > len(near) else ""
+    retired = f" (retired {model.retired}; {model.successor} follows it)" if model.retired else ""
+    return f"this key does not list {model.id}{retired}; it lists {', '.join(near)}{more}"
+
+
+async def tell_or_problem(
     question: Coroutine[Any, Any, _Told],
 ) -> tuple[_Told | None, Problem | None]:
+    """What was asked, or why it was not told.
+
+    Raises:
+        LlmProblem: the way out itself cannot be used.
+    """
     from amx_tui.llm.model import CallFailed
 
     try:

@@ -9,7 +9,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Privacy, Profile
+from amx_tui.config.model import Config, Key, Privacy, Profile
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
@@ -28,7 +28,16 @@ def find_profile(workspace: Workspace, name: str | None = None) -> Profile:
         config = workspace.read_config()
     except Problem as problem:
         raise NotReady(problem.what, problem.why, problem.remedy) from problem
-    wanted = name or workspace.profile_name or config.active_profile
+    return choose_profile(config, name or workspace.profile_name)
+
+
+def choose_profile(config: Config, name: str | None = None) -> Profile:
+    """The named profile of `config`, or its active one, or its only one.
+
+    Raises:
+        NotReady: there is none.
+    """
+    wanted = name or config.active_profile
     if wanted and wanted in config.profiles:
         return config.profiles[wanted]
     if wanted:
@@ -60,11 +69,24 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     Raises:
         NotReady: no profile, no key, a base that cannot be used, or a wrong `AMX_*` variable.
     """
+    profile = find_profile(workspace, name)
+    try:
+        key = workspace.find_key(profile) if profile.provider and profile.model else None
+    except Problem as problem:
+        raise NotReady(problem.what, problem.why, problem.remedy) from problem
+    return make_setup(workspace, profile, key)
+
+
+def make_setup(workspace: Workspace, profile: Profile, key: Key | None) -> Setup:
+    """The same for a profile that need not be saved anywhere, with the key that belongs to it.
+
+    Raises:
+        NotReady: as `find_setup` does.
+    """
     from amx_tui.config.settings import read_settings
     from amx_tui.llm.model import Endpoint, Setup
     from amx_tui.llm.providers import fault_of_base, normal_base, provider
 
-    profile = find_profile(workspace, name)
     if not (profile.provider and profile.model):
         raise NotReady(
             f"Profile '{profile.name}' does not say which model to ask",
@@ -74,7 +96,6 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
         )
     try:
         served_by = provider(profile.provider)
-        key = workspace.find_key(profile)
         settings = read_settings(workspace.environ)
     except Problem as problem:
         raise NotReady(problem.what, problem.why, problem.remedy) from problem

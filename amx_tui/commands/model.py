@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.problem import Problem
@@ -60,3 +61,33 @@ class Draft:
     rates: Rates | None
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
+
+
+class State(StrEnum):
+    """How a check came out. A warning keeps nobody from working; what is skipped was not looked at."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. Of checks with the same `what`, one by one, the last one holds: at
+    first it is `RUNNING`. `result` is what was found, `remedy` what to press or type where that is no
+    good, `why` the reason where there is one. `seconds` is how long something else took to answer.
+    Cleaned, and without any secret."""
+
+    what: str
+    state: State
+    result: str
+    remedy: str = ""
+    seconds: float | None = None
+    why: str = ""
+
+
+def check_of(what: str, problem: Problem, state: State = State.FAILED) -> Check:
+    """The check that ended in `problem`."""
+    return Check(what, state, problem.what, problem.remedy, why=problem.why)

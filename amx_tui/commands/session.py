@@ -110,6 +110,18 @@ class Session:
                     {"message": "A listener of the session failed", "exception": error}
                 )
 
+    def learned(self) -> tuple[str, ...]:
+        """What the answers since the start taught of the host's limits, in words."""
+        words = []
+        if self._client is not None:
+            limiter = self._client.limiter
+            less = " after it refused more" if limiter.slots < limiter.most else ""
+            words.append(f"{limiter.slots} of {limiter.most} requests side by side{less}")
+        for (_, model), names in self._refused.items():
+            if names:
+                words.append(f"{one_line(model, 60)} is asked without {', '.join(sorted(names))}")
+        return tuple(words)
+
     # The catalog. --------------------------------------------------------------------------------
 
     async def read_catalog(self) -> None:

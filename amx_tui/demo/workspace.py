@@ -50,7 +50,7 @@ def demo_workspace(environ: Mapping[str, str], *, speed: float = 1.0) -> Workspa
         read_config=lambda: Config(
             folders.config_file, profiles={PROFILE.name: PROFILE}, active_profile=PROFILE.name
         ),
-        find_key=lambda profile: Key("demo", "the demo needs none"),
+        find_key=lambda profile: Key("demo", "the demo, which needs none"),
         connector=open_database(str(file)),
         notice=NOTICE,
         transport=transport,

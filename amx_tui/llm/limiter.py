@@ -30,6 +30,11 @@ class Limiter:
         """How many requests may be out now."""
         return self._slots
 
+    @property
+    def most(self) -> int:
+        """How many may be out where nobody refuses any."""
+        return self._most
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Waits for a slot, and holds it."""

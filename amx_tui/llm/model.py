@@ -40,6 +40,7 @@ class Provider:
     # Where limits are explained and higher ones asked for: one page for each base, or one for all.
     limit_pages: tuple[str, ...] = ()
     models_path: str = "/models"  # below the base
+    lists_for_anyone: bool = False  # its list says nothing of the key
     balance_path: str = ""  # below the base; empty where a key cannot ask for it
     currencies: tuple[str, ...] = ()  # of the balance: one for each base, or one for all
 

@@ -45,6 +45,7 @@ _ROWS = (
         limit_pages=("https://openrouter.ai/docs/api/reference/limits",),
         key_prefix="sk-or-",
         pick_when="one key for many providers; still serves models that Moonshot has retired",
+        lists_for_anyone=True,
         # openrouter.ai/docs, "Get credits"; some kinds of key may not ask.
         balance_path="/credits",
         currencies=("$",),

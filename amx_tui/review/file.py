@@ -108,6 +108,26 @@ class StoreFile:
                     connection.execute("ROLLBACK")
                 raise
 
+    def examine(self) -> int | None:
+        """The version of the file, after a look at every page of it; None where there is no file.
+        Changes nothing, also where a newer or a damaged one is found.
+
+        Raises:
+            StoreProblem: the file cannot be read, or not be used.
+        """
+        with self._in_words():
+            if not self._is_there():
+                return None
+            uri = f"{self.path.resolve().as_uri()}?mode=ro"
+            with contextlib.closing(
+                sqlite3.connect(uri, uri=True, timeout=_PATIENCE)
+            ) as connection:
+                version = self._check(connection)
+                said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if said != "ok":
+            raise self.damaged(said)
+        return version
+
     @property
     def version(self) -> int:
         """Another number whenever another connection changed the file (sqlite.org/pragma.html,

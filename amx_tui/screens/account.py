@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
-from amx_tui.commands.account import Account
+from amx_tui.commands.account import Account, missing_words
 from amx_tui.llm.model import Model
 from amx_tui.widgets.plain import Line
 from amx_tui.widgets.words import balance_words
-
-# So many of a key's models are named.
-_NAMED = 4
 
 
 def account_lines(account: Account, model: Model) -> list[Line]:
@@ -25,7 +20,7 @@ def account_lines(account: Account, model: Model) -> list[Line]:
         pieces.append((f"{' · ' if pieces else ''}this key lists {model.id}", "dim"))
     lines: list[Line] = [[("account  ", "dim"), *pieces]] if pieces else []
     if account.lacks(model.id):
-        lines.append(note(_missing_words(account, model)))
+        lines.append(note(missing_words(account, model)))
     for problem in (account.problem, account.balance_problem):
         if problem is not None:
             lines.append(note(f"{problem.what}. {problem.remedy or problem.why}"))
@@ -41,13 +36,3 @@ def note(words: str) -> Line:
 def retired_words(model: Model) -> str:
     follows = f"; {model.successor} follows it" if model.successor else ""
     return f"{model.id} left Moonshot's own API on {model.retired}{follows}"
-
-
-def _missing_words(account: Account, model: Model) -> str:
-    ids = [row.id for row in account.models or ()]
-    near = difflib.get_close_matches(model.id, ids, n=_NAMED, cutoff=0.3) or ids[:_NAMED]
-    if model.successor in ids:
-        near = [model.successor, *(id for id in near if id != model.successor)][:_NAMED]
-    more = f" and {len(ids) - len(near)} more" if len(ids) > len(near) else ""
-    retired = f" (retired {model.retired}; {model.successor} follows it)" if model.retired else ""
-    return f"this key does not list {model.id}{retired}; it lists {', '.join(near)}{more}"

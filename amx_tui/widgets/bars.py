@@ -29,6 +29,8 @@ class Whereabouts:
 
 ROOMS = ("app.browse", "app.drafting", "app.review", "app.write")
 FURTHER_ROOMS = ("app.history", "app.profiles", "app.prices")
+# Named only while it is shown.
+RARE_ROOMS = ("app.doctor",)
 
 
 class Bar(Inked):
@@ -87,13 +89,13 @@ class TopBar(Bar):
     def pieces(self, width: int) -> list[tuple[str, str, str]]:
         facts = self._facts()
         right: list[tuple[str, str, str]] = []
-        for id in (*ROOMS, *FURTHER_ROOMS):
+        for id in (*ROOMS, *FURTHER_ROOMS, *RARE_ROOMS):
             action = BY_ID[id]
             # A narrow line has the letters only, and the name of the present room.
             is_short = width < 100 or id in FURTHER_ROOMS
             if action.name == self._room:
                 right.append((f" {action.label} ", "here", ""))
-            elif id in ROOMS or width >= 100:
+            elif id in ROOMS or (width >= 100 and id in FURTHER_ROOMS):
                 right.append((_room_words(action, is_short), "", action.id))
         left = [(" amx-tui", "title", "app.help")]
         used = cell_len(left[0][0])

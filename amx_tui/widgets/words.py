@@ -1,29 +1,24 @@
-"""Numbers as people read them."""
+"""Numbers and times as people read them."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime
 
+from amx_tui.base.amounts import balance_words, money, number
 
-def number(value: int) -> str:
-    """41 812, with a thin look: groups of three."""
-    return f"{value:,}".replace(",", " ")
-
-
-def money(usd: float | None) -> str:
-    """USD; an unknown amount is said, never shown as zero."""
-    if usd is None:
-        return "unknown cost"
-    if usd and usd < 0.01:
-        return f"$ {usd:.4f}"
-    return f"$ {usd:.2f}"
-
-
-def balance_words(available: float, currency: str) -> str:
-    """What an account has left, in its own currency; never shown nearer to nothing than it is."""
-    sign = f"{currency} " if currency else ""
-    return f"{sign}{available:,.2f}".replace(",", " ")
+__all__ = [
+    "age",
+    "balance_words",
+    "clock",
+    "duration",
+    "moment",
+    "money",
+    "now",
+    "number",
+    "origin",
+    "time_of_day",
+]
 
 
 def age(seconds: float) -> str:

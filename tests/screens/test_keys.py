@@ -41,7 +41,7 @@ def test_a_capital_letter_goes_somewhere_and_a_small_one_acts_here() -> None:
                 assert action.name not in ROOMS
 
 
-@pytest.mark.parametrize("key", ["D", "R", "W", "H", "P", "dollar_sign"])
+@pytest.mark.parametrize("key", ["D", "R", "W", "H", "P", "E", "dollar_sign"])
 async def test_every_room_is_one_key_away_and_esc_leads_back(
     workspace: Workspace, key: str
 ) -> None:
@@ -282,6 +282,7 @@ SCREENS = {
             ("show", "show", "ShowDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
+            ("finding", "doctor", "Finding"),
         )
     },
     "list": RowList,
