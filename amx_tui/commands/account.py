@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from amx_tui.base.problem import Problem
 from amx_tui.commands.workspace import Workspace
+from amx_tui.config.model import Key, Profile
 
 if TYPE_CHECKING:
     import httpx
@@ -67,6 +68,25 @@ async def ask_account(
     account = Account(setup.endpoint.base, clock(), models, balance, problem, balance_problem)
     workspace.accounts[setup.profile.name] = account
     return account
+
+
+async def list_for_key(
+    workspace: Workspace, profile: Profile, key: Key | None
+) -> tuple[ListedModel, ...]:
+    """The models that the profile's host lists for `key`; the profile need not be saved anywhere.
+
+    Raises:
+        NotReady: no call is allowed here, or the profile is not complete.
+        CallFailed: it did not tell.
+        LlmProblem: a proxy variable or AMX_CA_BUNDLE cannot be used.
+    """
+    from amx_tui.commands.drafting import make_setup
+    from amx_tui.llm.services import list_models
+
+    workspace.refuse_offline("The host was not asked")
+    setup = await asyncio.to_thread(make_setup, workspace, profile, key)
+    transport = workspace.transport() if workspace.transport is not None else None
+    return await list_models(setup, transport=transport)
 
 
 def changes_model(account: Account, setup: Setup) -> bool:

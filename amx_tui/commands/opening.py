@@ -29,11 +29,13 @@ def open_named(workspace: Workspace, text: str) -> Connector:
             from amx_tui.config.connections import connection_settings
 
             settings = connection_settings(connection, environ=workspace.environ)
+            opened = open_connection(connection.backend, settings, connection.name)
             workspace.metadata_only = settings.get("profiling_mode") == "metadata"
-            return open_connection(connection.backend, settings, connection.name)
-    workspace.metadata_only = False
+            return opened
     try:
-        return open_database(text)
+        opened = open_database(text)
+        workspace.metadata_only = False  # of the one that is open now, not of one that failed
+        return opened
     except CatalogProblem:
         if broken is not None and not Path(text).exists():
             raise broken from None

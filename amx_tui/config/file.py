@@ -82,6 +82,7 @@ def read_config(text: str, path: Path) -> Config:
         active_connection=_known(top, DB, connections, name, problems),
         documents=_sources(top, "doc", name, problems),
         code=_sources(top, "code", name, problems),
+        is_read_only=is_too_new(top),
         problems=tuple(problems),
     )
 

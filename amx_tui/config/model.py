@@ -76,6 +76,7 @@ class Config:
     active_connection: str | None = None
     documents: Sources = field(default_factory=Sources)
     code: Sources = field(default_factory=Sources)
+    is_read_only: bool = False  # written by a newer AMX
     # One for each entry that could not be read; the others are still there.
     problems: tuple[Problem, ...] = ()
 

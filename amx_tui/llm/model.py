@@ -28,6 +28,8 @@ class Provider:
     bases: tuple[str, ...]  # the first is the default
     key_variable: str | None = None  # beside AMX_LLM_API_KEY
     key_pages: tuple[str, ...] = ()  # where a person makes a key: one for each base, or one for all
+    # Where keys of each base come from, as people know the place; empty where there is but one.
+    platforms: tuple[str, ...] = ()
     key_prefix: str = ""  # what its keys begin with, for a warning only
     needs_key: bool = True
     pick_when: str = ""

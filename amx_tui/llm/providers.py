@@ -24,6 +24,10 @@ _ROWS = (
             "https://platform.moonshot.cn/console/api-keys",
             "https://platform.moonshot.ai/console/api-keys",
         ),
+        platforms=(
+            "platform.moonshot.cn or platform.kimi.com",
+            "platform.moonshot.ai or platform.kimi.ai",
+        ),
         key_prefix="sk-",
         pick_when="a direct relationship with Moonshot",
         has_logprobs=True,
