@@ -14,7 +14,8 @@ from dataclasses import dataclass
 class Action:
     """`id` is `ROOM.NAME`: the screen (or `app`, `list`, …) on which it works and the name of its
     `action_NAME` method there. `keys` are Textual's key names, comma-separated. `bar` is its place in
-    the key bar, 0 where it is not shown. An action with `command` is known to AMX by that name."""
+    the key bar, 0 where it is not shown. An action with `command` is known to AMX by that name, and
+    the palette finds it everywhere; with `needs_row` it then only goes to the list."""
 
     id: str
     keys: str
@@ -23,6 +24,7 @@ class Action:
     bar: int = 0
     shown_key: str = ""
     command: str = ""
+    needs_row: bool = False
 
     @property
     def room(self) -> str:
@@ -165,12 +167,47 @@ ACTIONS: tuple[Action, ...] = (
     # Profiles.
     Action("profiles.add", "n", "new", "A new LLM profile", 1, command="add-llm-profile"),
     Action(
-        "profiles.use", "enter", "use this one", "Make it the active profile", 2, command="use-llm"
+        "profiles.use",
+        "enter",
+        "use this one",
+        "Make this profile the active one, or open this connection",
+        2,
+        command="use-llm",
+        needs_row=True,
     ),
-    Action("profiles.edit", "e", "edit", "Change this profile", 3),
+    Action("profiles.edit", "e", "edit", "Change what is under the cursor", 3),
+    Action("profiles.test", "t", "test", "Ask its host, or open its database", 4),
+    Action("profiles.copy", "c", "copy…", "A new one like it, with its key", 5),
+    Action("profiles.rename", "r", "rename…", "Give it another name; its key goes along", 6),
+    Action(
+        "profiles.remove",
+        "x,delete",
+        "remove…",
+        "Take it out of config.yml, and its key out of the keyring; asks",
+        7,
+        command="remove-llm-profile",
+        needs_row=True,
+    ),
+    Action("profiles.other", "tab,shift+tab", "other list", "LLM profiles or connections", 8),
     Action("profiles.back", "escape", "back", "Back to Browse"),
-    Action("profile.save", "ctrl+s", "save", "Save the profile to config.yml", 1),
-    Action("profile.leave", "escape", "leave", "Leave without saving", 2),
+    # The forms for profiles and connections. Letters belong to the text fields.
+    Action("form.save", "ctrl+s", "save", "Save it to config.yml", 1),
+    Action(
+        "form.test", "f5,ctrl+t,t", "test", "Try it out as it stands here, saved or not", 2, "F5"
+    ),
+    Action(
+        "form.take", "f4", "take it", "Put the better value that is offered into its field", 3, "F4"
+    ),
+    Action("form.list", "f3", "its models", "Ask the host which models this key has", 4, "F3"),
+    Action(
+        "form.written", "f2", "the YAML", "What will be written, or what can be chosen", 5, "F2"
+    ),
+    Action("form.more", "ctrl+o", "more", "Fold or unfold what is seldom needed", 6),
+    Action("form.up", "up", "up", "The choice before, or the field before"),
+    Action("form.down", "down", "down", "The next choice, or the next field"),
+    Action("form.page_up", "pageup", "page up", "Read what stands beside"),
+    Action("form.page_down", "pagedown", "page down", "Read on in what stands beside"),
+    Action("form.leave", "escape", "leave", "Leave; asks where something would be lost", 7),
     # History and prices.
     Action("history.open", "enter", "review", "Go to Review, where the drafts of all runs are", 1),
     Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import importlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import PurePath
 from time import monotonic
 from typing import ClassVar
@@ -16,9 +17,10 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.theme import Theme
 
-from amx_tui.actions import actions_of, find_clashes
+from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes, key_name
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Connector
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
@@ -101,8 +103,18 @@ class AmxApp(App[None]):
         balance = f"balance {balance_words(left.available, left.currency)}" if left else ""
         return Whereabouts(label, self._model_words, self.workspace.notice, run, balance)
 
-    def go(self, room: str) -> None:
-        """Leaves whatever lies on top and shows a room."""
+    def go(self, room: str, then: Callable[[], None] | None = None) -> None:
+        """Leaves whatever lies on top, after a question where something would be lost, and shows a
+        room; `then` is done there."""
+        top = self.screen
+        if isinstance(top, Room) and top.unsaved:
+            from amx_tui.screens.question import leave_unsaved
+
+            leave_unsaved(top, top.unsaved, partial(self._go, room, then))
+            return
+        self._go(room, then)
+
+    def _go(self, room: str, then: Callable[[], None] | None) -> None:
         if self._session is None and room not in ALWAYS_OPEN:
             while len(self.screen_stack) > 1:
                 self.pop_screen()
@@ -114,6 +126,8 @@ class AmxApp(App[None]):
             self.pop_screen()
         if self.screen is not target:
             self.push_screen(target)
+        if then is not None:
+            then()
 
     def _room(self, name: str) -> Room:
         if name not in self._rooms:
@@ -121,33 +135,68 @@ class AmxApp(App[None]):
             room: Room = getattr(importlib.import_module(module), title)()
             self._rooms[name] = room
             # Installed screens are kept when they are popped.
-            self.install_screen(room, name)
+            self.install_screen(room, f"{name} {id(room)}")
         return self._rooms[name]
 
     def open_database(self, text: str) -> None:
-        """Opens what was typed in the chooser, in a thread: a server may take its time."""
+        """Opens what was chosen, in a thread: a server may take its time."""
         self.run_worker(self._open(text), exclusive=True, group="open")
 
     async def _open(self, text: str) -> None:
         from amx_tui.screens.start import StartScreen
 
-        start = self.screen
+        top = self.screen
         try:
-            if text == "demo":
+            self._refuse_while_running()
+            if text == "demo" and self._session is None:
                 from amx_tui.demo.workspace import demo_workspace
 
                 self.workspace = await asyncio.to_thread(demo_workspace, self.workspace.environ)
+                connector = self.workspace.connector
             else:
                 from amx_tui.commands.opening import open_named
 
-                self.workspace.connector = await asyncio.to_thread(open_named, self.workspace, text)
+                connector = await asyncio.to_thread(open_named, self.workspace, text)
+                self._refuse_while_running()
         except Problem as problem:
-            if isinstance(start, StartScreen):
-                start.refuse(problem)
+            if isinstance(top, StartScreen):
+                top.refuse(problem)
+            else:
+                say(top, tell(problem), title=problem.what, severity="error")
             return
+        await self._change_database(connector)
+
+    def _refuse_while_running(self) -> None:
+        if self._session is not None and self._session.is_running:
+            raise Problem(
+                "A run is going in the database that is open",
+                "Another one can be opened when it has ended",
+                "Press D to see it, and x there to stop it",
+            )
+
+    async def _change_database(self, connector: Connector | None) -> None:
+        """Shows another database in rooms of its own, and closes the one that was open."""
+        old, rooms = self._session, self._rooms
+        self.workspace.connector = connector
+        if old is not None:
+            self._rooms = {}
+            for room in rooms.values():
+                room.retire()
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
         self._open_session()
         self.profile_changed()
         self.go("browse")
+        if old is None:
+            return
+        for room in rooms.values():
+            if room in self.screen_stack:
+                # Textual (8.2.8) cannot take its first screen away: it stays below, empty.
+                await room.remove_children()
+            else:
+                self.uninstall_screen(room)
+                await room.remove()
+        await old.close()
 
     def profile_changed(self) -> None:
         self.workspace.accounts.clear()  # of another key or host, perhaps
@@ -248,6 +297,18 @@ class AmxApp(App[None]):
         await offer_to_go_on(self, self.session)
 
     async def action_quit(self) -> None:
+        top = self.screen
+        if isinstance(top, Room) and top.unsaved:
+            from amx_tui.screens.question import leave_unsaved
+
+            def quit_unsaved() -> None:
+                self.run_worker(self._quit())
+
+            leave_unsaved(top, top.unsaved, quit_unsaved)
+            return
+        await self._quit()
+
+    async def _quit(self) -> None:
         if self._session is None or not self._session.is_running:
             await self._leave()
             return
@@ -300,14 +361,31 @@ class AmxApp(App[None]):
         self.push_screen(HelpScreen(getattr(self.screen, "ROOM", "start"), self.keymap))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: everything that can be done here, from the table of actions."""
+        """The palette: everything that can be done here, and AMX's commands from everywhere, from the
+        table of actions."""
         here = getattr(screen, "ROOM", "")
         for action in (*actions_of(here), *actions_of("app")):
             target = screen if action.room == here else self
+            if not target.check_action(action.name, ()):
+                continue
             run = getattr(target, f"action_{action.name}")
             title = action.command or action.label.rstrip("…")
             yield SystemCommand(title, action.help, run)
+        for action in ACTIONS:
+            if action.command and action.room not in (here, "app"):
+                yield SystemCommand(action.command, action.help, partial(self._go_and_do, action))
         yield SystemCommand("theme", "Change the colours", self.action_change_theme)
+
+    def _go_and_do(self, action: Action) -> None:
+        """Something of another room: there it is done, or a row is chosen for it."""
+
+        def there() -> None:
+            if not action.needs_row:
+                self.call_after_refresh(getattr(self.screen, f"action_{action.name}"))
+            else:
+                say(self.screen, f"{action.help}: {key_name(action)}")
+
+        self.go(action.room, then=there)
 
     def _fatal_error(self) -> None:
         """A crash prints where it happened, without the values of variables: one might be a key."""

@@ -25,15 +25,8 @@ from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.signs import CHECKS
 
-# One sign for each state; its word stands beside it where there is room, and in the line below.
-SIGNS: dict[State, tuple[str, str]] = {
-    State.OK: ("✓", "good"),
-    State.WARNING: ("!", "warn"),
-    State.FAILED: ("✗", "bad"),
-    State.SKIPPED: ("·", "dim"),
-    State.RUNNING: ("…", "accent"),
-}
 _WRONG = (State.FAILED, State.WARNING)
 _WHAT, _STATE = 19, 9
 
@@ -134,7 +127,7 @@ class DoctorScreen(Room):
         row = self._rows[index]
         if isinstance(row, Section):
             return [(f" {row.value}", "title")]
-        sign, ink = SIGNS[row.state]
+        sign, ink = CHECKS[row.state]
         state = fit(row.state.value, _STATE) if width >= 100 else ""
         words = row.result
         if row.state in _WRONG and row.remedy and width >= 100:
@@ -259,7 +252,7 @@ class Finding(ModalScreen[None]):
 
 def finding_lines(check: Check) -> list[Line]:
     """What was found, why, and what to do."""
-    _, ink = SIGNS[check.state]
+    _, ink = CHECKS[check.state]
     took = f"  ({check.seconds:.2f} s)" if check.seconds is not None else ""
     lines: list[Line] = [[(check.result, ink if check.state in _WRONG else ""), (took, "dim")]]
     if check.why:

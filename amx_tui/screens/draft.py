@@ -140,7 +140,7 @@ class DraftScreen(Room):
 
     async def _open_form(self, problem: NotReady) -> None:
         """What is missing can be typed at once; coming back makes the plan again."""
-        from amx_tui.screens.profiles import ProfileForm
+        from amx_tui.screens.profile_form import ProfileForm
 
         config = await asyncio.to_thread(self.session.workspace.read_config)
         name = self._profile or self.session.workspace.profile_name or config.active_profile or ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.keys import bindings_of
@@ -37,3 +38,22 @@ class Question(ModalScreen[bool]):
 
     def action_no(self) -> None:
         self.dismiss(False)
+
+
+def leave_unsaved(screen: Screen[Any], unsaved: str, leave: Callable[[], None]) -> None:
+    """Leaves, after a question where something would be lost."""
+    if not unsaved:
+        leave()
+        return
+    rows: list[Line] = [
+        [(unsaved, "")],
+        [],
+        [("yes  ", "key"), ("leave it, what was typed is gone", "")],
+        [("no   ", "key"), ("go back to it", "")],
+    ]
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            leave()
+
+    screen.app.push_screen(Question("Leave without saving?", rows), answered)

@@ -58,6 +58,8 @@ class Room(Screen[None]):
         super().__init__()
         self._is_stale = True
         self._made_way = False
+        self._is_retired = False
+        self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
@@ -66,7 +68,16 @@ class Room(Screen[None]):
 
     @property
     def session(self) -> Session:
-        return self.desk.session
+        """That of the database that was open when this room was first shown, for good: another one has
+        rooms of its own."""
+        if self._session is None:
+            self._session = self.desk.session
+        return self._session
+
+    @property
+    def unsaved(self) -> str:
+        """What would be lost by leaving this screen, in words; empty where nothing would."""
+        return ""
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.ROOM, self.desk.whereabouts)
@@ -89,8 +100,14 @@ class Room(Screen[None]):
         self.set_interval(self.REFRESH_SECONDS, self._catch_up)
 
     def on_unmount(self) -> None:
+        self.retire()
+
+    def retire(self) -> None:
+        """Its database is closed: it hears and draws nothing any more."""
+        self._is_retired = True
         if self._unsubscribe is not None:
             self._unsubscribe()
+            self._unsubscribe = None
 
     def _hear(self, event: SessionEvent) -> None:
         self._is_stale = True
@@ -108,7 +125,7 @@ class Room(Screen[None]):
     def show_now(self) -> None:
         """Draws at once, such as after a key."""
         # While a screen is taken away, its widgets may be gone before it.
-        if self._pruning or not self.is_attached:
+        if self._is_retired or self._pruning or not self.is_attached:
             return
         self._is_stale = False
         self.show_state()

@@ -133,7 +133,9 @@ class KeyBar(Bar):
         self._keymap = keymap
 
     def pieces(self, width: int) -> list[tuple[str, str, str]]:
-        shown = [a for a in actions_of(self._room) if a.bar]
+        # What makes no sense at the moment is not offered.
+        can = self.screen.check_action
+        shown = [a for a in actions_of(self._room) if a.bar and can(a.name, ())]
         shown.sort(key=lambda action: action.bar)
         help_action = BY_ID["app.help"]
         room = width - len(" ? help ")

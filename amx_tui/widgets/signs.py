@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from amx_tui.commands.model import Check
+from amx_tui.commands.model import State as Checked
 from amx_tui.drafting.model import Band, Confidence, Signal
 from amx_tui.review.model import ReviewRow, State
+from amx_tui.widgets.plain import Line
 
 BANDS: dict[Band, tuple[str, str]] = {
     Band.HIGH: ("◆", "good"),
@@ -18,6 +23,13 @@ STATES: dict[State, tuple[str, str]] = {
     State.LATER: ("»", "warn"),
     State.WRITTEN: ("■", "accent"),
     State.CHANGED: ("!", "warn"),
+}
+CHECKS: dict[Checked, tuple[str, str]] = {
+    Checked.OK: ("✓", "good"),
+    Checked.WARNING: ("!", "warn"),
+    Checked.FAILED: ("✗", "bad"),
+    Checked.SKIPPED: ("·", "dim"),
+    Checked.RUNNING: ("…", "accent"),
 }
 
 
@@ -40,3 +52,15 @@ def confidence_words(confidence: Confidence) -> str:
     if confidence.signal is Signal.LOGPROB and confidence.score is not None:
         return f"{confidence.band.value} ({confidence.score:.2f} logprob)"
     return f"{confidence.band.value} (declared)"
+
+
+def check_lines(checks: Iterable[Check]) -> list[Line]:
+    """What each check found and, where it is no good, why and what to do."""
+    rows: list[Line] = []
+    for check in checks:
+        sign, ink = CHECKS[check.state]
+        tone = "dim" if check.state in (Checked.SKIPPED, Checked.RUNNING) else ""
+        rows.append([(f"{sign} ", ink), (f"{check.what:<9}", "strong"), (check.result, tone)])
+        if check.state in (Checked.FAILED, Checked.WARNING):
+            rows += [[(f"  {part}", "dim")] for part in (check.why, check.remedy) if part]
+    return rows
