@@ -271,7 +271,7 @@ SCREENS = {
         room: getattr(importlib.import_module(f"amx_tui.screens.{module}"), name)
         for room, module, name in (
             ("draft", "draft", "DraftScreen"),
-            ("profile", "profiles", "ProfileForm"),
+            ("form", "profile_form", "ProfileForm"),
             ("editor", "editor", "Editor"),
             ("question", "question", "Question"),
             ("ask", "ask", "Ask"),

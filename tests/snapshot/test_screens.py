@@ -498,54 +498,6 @@ def test_without_a_profile_draft_opens_the_form(
 
 
 @both_sizes
-def test_the_form_says_what_is_wrong_with_a_field(
-    snap_compare: Compare, real: Workspace, size: tuple[int, int]
-) -> None:
-    async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "P", "ProfilesScreen")
-        await go(pilot, "n", "ProfileForm")
-        screen = pilot.app.screen
-        says = screen.query_one("#api_key-says")
-        await until(pilot, lambda: "keyring" in str(says.render()))
-        for name, value in (
-            ("name", "kimi-thinking"),
-            ("model", "kimi-k3"),
-            ("api_base", "http://api.moonshot.cn/v1"),
-            ("temperature", "9"),
-            ("n_alternatives", "7"),
-        ):
-            field = screen.query_one(f"#{name}", Input)
-            field.focus()
-            await pilot.pause()
-            field.value = value
-        await pilot.press("ctrl+s")
-        await until(
-            pilot, lambda: "From 1 to 5" in str(screen.query_one("#n_alternatives-says").render())
-        )
-        pilot.app.clear_notifications()
-
-    picture(snap_compare, real, size, act)
-
-
-@both_sizes
-def test_a_filled_form_shows_the_block_that_will_be_written(
-    snap_compare: Compare, real: Workspace, size: tuple[int, int]
-) -> None:
-    async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "P", "ProfilesScreen")
-        await go(pilot, "n", "ProfileForm")
-        screen = pilot.app.screen
-        says = screen.query_one("#api_key-says")
-        await until(pilot, lambda: "keyring" in str(says.render()))
-        screen.query_one("#name", Input).value = "kimi-thinking"
-        screen.query_one("#model", Input).value = "kimi-k2-thinking"
-        screen.query_one("#api_key", Input).value = "sk-canary-that-nobody-may-see"
-        await until(pilot, lambda: "keyring://amx" in str(screen.query_one("#block").render()))
-
-    picture(snap_compare, real, size, act)
-
-
-@both_sizes
 def test_without_a_database_a_chooser_opens(
     snap_compare: Compare, home: Path, size: tuple[int, int]
 ) -> None:

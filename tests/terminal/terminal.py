@@ -34,6 +34,7 @@ _KEYS = {
     "pagedown": "PageDown",
     "backspace": "BSpace",
     "delete": "DC",
+    **{f"f{number}": f"F{number}" for number in range(1, 6)},
 }
 _SETTINGS = """\
 set -g default-terminal tmux-256color
