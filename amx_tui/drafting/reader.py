@@ -237,14 +237,28 @@ def clean_description(text: str, target: Target) -> str:
         line = pattern.sub(kept, line)
     line = _BULLET.sub("", _strip_quotes(line), count=1)
     line = _LABEL.sub("", line, count=1)
-    name = re.escape(target.column or target.table)
-    qualifier = rf"(?:{re.escape(target.table)}\.)?" if target.column else ""
-    prefix = re.compile(
-        rf"^(?:the\s+)?(?:column\s+|field\s+|table\s+)?[\"'“]?{qualifier}{name}[\"'”]?\s*(?::|=|–|—|-(?=\s))\s*",
-        re.IGNORECASE,
-    )
-    rest = prefix.sub("", line, count=1)
-    return _strip_quotes(rest) or line
+    return _strip_quotes(_without_name(line, target)) or line
+
+
+# Before and behind a name that is repeated; the name itself is compared, because compiling a pattern
+# for each target takes longer than all the rest of reading an answer.
+_BEFORE_NAME = re.compile(r"(?:the\s+)?(?:column\s+|field\s+|table\s+)?[\"'“]?", re.IGNORECASE)
+_BEHIND_NAME = re.compile(r"[\"'”]?\s*(?::|=|–|—|-(?=\s))\s*")
+
+
+def _without_name(line: str, target: Target) -> str:
+    """`line` without a prefix that only repeats the target's name."""
+    begins = _BEFORE_NAME.match(line)
+    rest = line[begins.end() :] if begins is not None else line
+    if target.column:
+        rest = _without_start(rest, f"{target.table}.") or rest
+    behind = _without_start(rest, target.column or target.table)
+    found = _BEHIND_NAME.match(behind) if behind is not None else None
+    return line if behind is None or found is None else behind[found.end() :]
+
+
+def _without_start(text: str, start: str) -> str | None:
+    return text[len(start) :] if text[: len(start)].lower() == start.lower() else None
 
 
 def _strip_quotes(line: str) -> str:

@@ -29,6 +29,7 @@ Draw = Callable[[int, int], Line]
 class Inked(ScrollView, can_focus=False):
     """A view that draws its own lines with the inks of `amx_tui.widgets.plain`."""
 
+    _base = Style.null()
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in (*INKS, "cursor")}
     DEFAULT_CSS = (
         """
@@ -48,6 +49,16 @@ class Inked(ScrollView, can_focus=False):
         )
         + "}"
     )
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Textual works the style out anew at each question: once a frame, not once a line.
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
+    @property
+    def base(self) -> Style:
+        """What a line is drawn on, while it is drawn."""
+        return self._base
 
     @property
     def room(self) -> int:
@@ -99,7 +110,7 @@ class HeadLine(Inked):
         self._draw = draw
 
     def render_line(self, y: int) -> Strip:
-        return self.strip_of(self._draw(self.size.width), self.size.width, self.rich_style)
+        return self.strip_of(self._draw(self.size.width), self.size.width, self.base)
 
 
 class RowList(Inked, can_focus=True):
@@ -191,7 +202,7 @@ class RowList(Inked, can_focus=True):
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         width = self.room
-        base = self.rich_style
+        base = self.base
         self._drawn[y] = self._look(y, width)
         if index >= self._count:
             if self._count == 0 and y < len(words := self._empty.split("\n")):

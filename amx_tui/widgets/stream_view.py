@@ -202,7 +202,7 @@ class StreamView(Inked, can_focus=True):
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         width = self.room
-        base = self.rich_style
+        base = self.base
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
             words = self.empty if index == 0 else ""
