@@ -59,3 +59,16 @@ def test_no_color_is_obeyed_and_all_hosts_asks_no_question(
     drawn = terminal.drawn().decode(errors="replace")
     assert "failed" in drawn and "[y/N]" not in drawn and "\x1b[31m" not in drawn
     assert "NO_COLOR is set" in drawn
+
+
+def test_40_columns_and_10_lines_still_show_a_list_and_the_finding(
+    terminal: Terminal, program: list[str]
+) -> None:
+    terminal.start([*program, "demo"], size=(40, 10))
+    terminal.wait_for("schema")
+    terminal.press("E")
+    terminal.wait_for("wrong, ", "! model", "model · warning", "retired on")
+    terminal.press("escape")
+    terminal.wait_for("schema")
+    terminal.press("q")
+    assert terminal.wait_until_ended() == 0
