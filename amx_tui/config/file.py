@@ -3,21 +3,18 @@ secret."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.config.fields import Fields, text_of, texts_of, unusable
 from amx_tui.config.folders import shown_path
-from amx_tui.config.model import Config, ConfigProblem, Connection, Profile
+from amx_tui.config.model import Config, ConfigProblem, Connection, Profile, Sources
+from amx_tui.config.sections import DB, DEFAULT, LLM, Section
 from amx_tui.config.yaml_text import Kind, Node, parse, read_text
 
 NEWEST_SCHEMA = 3
-
-# Where the profiles stand, in files of today and in those from before there were several.
-PROFILES, ACTIVE_PROFILE, ONLY_PROFILE = "llm_profiles", "active_llm_profile", "llm"
-CONNECTIONS, ACTIVE_CONNECTION, ONLY_CONNECTION = "db_profiles", "active_db_profile", "db"
-DEFAULT = "default"
 
 PROMPT_DETAILS = ("minimal", "standard", "detailed", "full")
 VERBOSITIES = ("brief", "detailed", "comprehensive", "exhaustive")
@@ -71,20 +68,20 @@ def read_config(text: str, path: Path) -> Config:
         problems.append(newer_schema(name))
     profiles = {
         key: read_profile(key, node, name, problems)
-        for key, node in _entries(top, PROFILES, ONLY_PROFILE, name, problems).items()
+        for key, node in _entries(top, LLM, name, problems).items()
     }
     connections = {
-        key: _read_connection(key, node, name, problems)
-        for key, node in _entries(top, CONNECTIONS, ONLY_CONNECTION, name, problems).items()
+        key: read_connection(key, node, name, problems)
+        for key, node in _entries(top, DB, name, problems).items()
     }
-    profile = active_name(top, ACTIVE_PROFILE, PROFILES, ONLY_PROFILE)
-    connection = active_name(top, ACTIVE_CONNECTION, CONNECTIONS, ONLY_CONNECTION)
     return Config(
         path,
         profiles=profiles,
-        active_profile=_known(profile, profiles, "profile", name, problems),
+        active_profile=_known(top, LLM, profiles, name, problems),
         connections=connections,
-        active_connection=_known(connection, connections, "connection", name, problems),
+        active_connection=_known(top, DB, connections, name, problems),
+        documents=_sources(top, "doc", name, problems),
+        code=_sources(top, "code", name, problems),
         problems=tuple(problems),
     )
 
@@ -122,72 +119,100 @@ def newer_schema(name: str) -> ConfigProblem:
     )
 
 
-def is_from_before(top: Mapping[str, Node], many: str, only: str) -> bool:
-    """Whether `only` (`llm`, `db`) stands for a profile called `default`, because the file has no
-    list of profiles; beside such a list it is AMX's copy of the active one."""
-    listed = top.get(many)
-    single = top.get(only)
+def is_from_before(top: Mapping[str, Node], section: Section) -> bool:
+    """Whether the `only` of a section (`llm`, `db`) stands for an entry called `default`, because the
+    file has no list of them; beside such a list it is AMX's copy of the active one."""
+    listed = top.get(section.many)
+    single = top.get(section.only)
     return (listed is None or listed.is_null) and single is not None and bool(single.mapping())
 
 
+def entry_nodes(top: Mapping[str, Node], section: Section) -> dict[str, Node]:
+    """What the file says of each entry of a section, whatever that is."""
+    if is_from_before(top, section):
+        return {DEFAULT: top[section.only]}
+    return top[section.many].mapping() if section.many in top else {}
+
+
 def _entries(
-    top: Mapping[str, Node], many: str, only: str, name: str, problems: list[Problem]
+    top: Mapping[str, Node], section: Section, name: str, problems: list[Problem]
 ) -> dict[str, Node]:
-    if is_from_before(top, many, only):
-        return {DEFAULT: top[only]}
-    listed = top.get(many)
-    if listed is None or listed.is_null:
-        return {}
-    if not listed.is_mapping:
-        problems.append(_unusable(name, many, listed, "It has to be a list of names with settings"))
-        return {}
+    listed = top.get(section.many)
+    if listed is not None and not listed.is_null and not listed.is_mapping:
+        why = "It has to be a list of names with settings"
+        problems.append(unusable(name, section.many, listed, why))
     entries: dict[str, Node] = {}
-    for key, node in listed.mapping().items():
+    for key, node in entry_nodes(top, section).items():
         if node.is_mapping or node.is_null:
             entries[key] = node
         else:
-            problems.append(_unusable(name, f"{many}.{key}", node, "It has no settings below it"))
+            why = "It has no settings below it"
+            problems.append(unusable(name, f"{section.many}.{key}", node, why))
     return entries
 
 
-def active_name(top: Mapping[str, Node], key: str, many: str, only: str) -> str:
-    """The name that `key` gives, whether or not there is such an entry; "" where it gives none."""
-    node = top.get(key)
-    wanted = _text(node) if node is not None else ""
-    return wanted or (DEFAULT if is_from_before(top, many, only) else "")
+def active_name(top: Mapping[str, Node], section: Section) -> str:
+    """The name of the active entry, whether or not there is such an entry; "" where none is named.
+    Of several active ones it is the first, which AMX takes as well."""
+    several = texts_of(top.get(section.active_list)) if section.active_list else ()
+    wanted = several[0] if several else text_of(top.get(section.active))
+    return wanted or (DEFAULT if is_from_before(top, section) else "")
 
 
 def _known(
-    wanted: str, present: Mapping[str, object], what: str, name: str, problems: list[Problem]
+    top: Mapping[str, Node],
+    section: Section,
+    present: Mapping[str, object],
+    name: str,
+    problems: list[Problem],
 ) -> str | None:
+    wanted = active_name(top, section)
     if not wanted or wanted in present:
         return wanted or None
+    what = section.what
     problems.append(
         ConfigProblem(
             f"The active {what} of {name} is “{one_line(wanted, 60)}”, which is not in it",
-            f"There are {_listed(present)}" if present else f"It has no {what} at all",
+            f"There are {listed(present)}" if present else f"It has no {what} at all",
             "Press P and choose another one",
         )
     )
     return None
 
 
-def _listed(names: Mapping[str, object]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names of a file, for a sentence."""
     return ", ".join(one_line(name, 60) for name in names)
 
 
-def _text(node: Node) -> str:
-    """A scalar as it is written, without the white space around it; "" for null and for no scalar."""
-    node = node.resolved
-    return "" if node.kind is not Kind.SCALAR or node.is_null else node.text.strip()
-
-
-def _unusable(name: str, where: str, node: Node, why: str, instead: str = "") -> ConfigProblem:
-    return ConfigProblem(
-        f"{one_line(where, 120)} in {name}, line {node.line}, cannot be used",
-        f"{why}; {instead}" if instead else why,
-        f"Correct line {node.line} of {name}",
+def _sources(top: Mapping[str, Node], kind: str, name: str, problems: list[Problem]) -> Sources:
+    """`doc_profiles` or `code_profiles`. Early files have only `doc_paths` or `code_paths`: AMX calls
+    them `default`, further folders of code `repo1` and so on."""
+    many = f"{kind}_profiles"
+    paths: dict[str, tuple[str, ...]] = {}
+    present = top.get(many)
+    if present is not None and not present.is_null and not present.is_mapping:
+        problems.append(unusable(name, many, present, "It has to be a list of names with paths"))
+    for key, node in present.mapping().items() if present is not None else ():
+        if found := texts_of(node):
+            paths[key] = found
+        elif not node.is_null and node.resolved.items:
+            problems.append(unusable(name, f"{many}.{key}", node, "It has to be a list of paths"))
+    early = texts_of(top.get(f"{kind}_paths"))
+    if not paths and early:
+        names = ["default", *(f"repo{number}" for number in range(1, len(early)))]
+        paths = (
+            {"default": early}
+            if kind == "doc"
+            else {key: (path,) for key, path in zip(names, early, strict=True)}
+        )
+    chosen = texts_of(top.get(f"run_{kind}_profiles")) or texts_of(
+        top.get(f"active_{kind}_profile")
     )
+    active = tuple(dict.fromkeys(key for key in chosen if key in paths))
+    if not active and not chosen and early and "default" in paths:
+        active = ("default",)
+    return Sources(paths, active)
 
 
 def read_profile(
@@ -195,11 +220,11 @@ def read_profile(
     node: Node,
     name: str,
     problems: list[Problem],
-    unusable: dict[str, str] | None = None,
+    told: dict[str, str] | None = None,
 ) -> Profile:
     """The LLM profile that `node` says; every value that cannot be used is replaced by its default
-    and adds to `problems`, its key and the reason to `unusable`. `name` is how these call the file."""
-    fields = _Fields(f"{PROFILES}.{profile}", node, name, problems, unusable)
+    and adds to `problems`, its key and the reason to `told`. `name` is how these call the file."""
+    fields = Fields(f"{LLM.many}.{profile}", node, name, problems, told)
     usual = Profile(profile, "", "")
     key = fields.text("api_key")
     return Profile(
@@ -224,8 +249,16 @@ def read_profile(
     )
 
 
-def _read_connection(connection: str, node: Node, name: str, problems: list[Problem]) -> Connection:
-    fields = _Fields(f"{CONNECTIONS}.{connection}", node, name, problems)
+def read_connection(
+    connection: str,
+    node: Node,
+    name: str,
+    problems: list[Problem],
+    told: dict[str, str] | None = None,
+) -> Connection:
+    """The connection that `node` says, as `read_profile` reads a profile: a setting that cannot be used
+    is left out. What is no scalar (or null) is not among its settings either."""
+    fields = Fields(f"{DB.many}.{connection}", node, name, problems, told)
     # Files from before there were other backends name none.
     backend = fields.text("backend").lower() or "postgresql"
     settings: dict[str, object] = {}
@@ -243,104 +276,3 @@ def _read_connection(connection: str, node: Node, name: str, problems: list[Prob
         else:
             settings[key] = value.resolved.text
     return Connection(connection, backend, settings)
-
-
-class _Fields:
-    """The values of one mapping, each read with what it may be; what it may not be is noted."""
-
-    def __init__(
-        self,
-        where: str,
-        node: Node,
-        name: str,
-        problems: list[Problem],
-        unusable: dict[str, str] | None = None,
-    ) -> None:
-        self.nodes = node.mapping()
-        self._node = node
-        self._where = where
-        self._name = name
-        self._problems = problems
-        self._unusable = {} if unusable is None else unusable
-
-    def _note(self, key: str, why: str, instead: str = "") -> None:
-        node = self.nodes.get(key, self._node)
-        self._unusable[key] = why
-        self._problems.append(_unusable(self._name, f"{self._where}.{key}", node, why, instead))
-
-    def text(self, key: str, *, is_needed: bool = False) -> str:
-        node = self.nodes.get(key)
-        if node is not None and node.resolved.kind is not Kind.SCALAR:
-            self._note(key, "It has to be one text")
-            return ""
-        text = _text(node) if node is not None else ""
-        if is_needed and not text:
-            self._note(key, "It is missing")
-        return text
-
-    def number(
-        self, key: str, usual: float, *, least: float, most: float, clamps: bool = False
-    ) -> float:
-        node = self.nodes.get(key)
-        if node is None or node.is_null:
-            return usual
-        value = node.number
-        if value is not None and clamps:
-            value = min(max(value, least), most)
-        if value is not None and least <= value <= most:
-            return float(value)
-        why = f"{_quoted(node)} is not a number from {least:g} to {most:g}"
-        self._note(key, why, f"{usual:g} is used instead")
-        return usual
-
-    def whole(
-        self, key: str, usual: int, *, least: int = 1, most: int | None = None, clamps: bool = False
-    ) -> int:
-        node = self.nodes.get(key)
-        if node is None or node.is_null:
-            return usual
-        value = node.number
-        if value is not None and clamps and most is not None:
-            value = min(max(value, least), most)
-        if value is not None and value == int(value) and least <= value <= (most or value):
-            return int(value)
-        limit = f" from {least} to {most}" if most else " above 0"
-        self._note(
-            key,
-            f"{_quoted(node)} is not a whole number{limit}",
-            f"{usual} is used instead" if usual else "it counts as not set",
-        )
-        return usual
-
-    def choice(self, key: str, usual: str, choices: tuple[str, ...]) -> str:
-        node = self.nodes.get(key)
-        text = _text(node) if node is not None else ""
-        if node is None or not text or text in choices:
-            return text or usual
-        why = f"{_quoted(node)} is none of {', '.join(choices)}"
-        self._note(key, why, f"{usual} is used instead")
-        return usual
-
-    def flag(self, key: str) -> bool | None:
-        node = self.nodes[key]
-        if node.truth is None:
-            self._note(key, f"{_quoted(node)} is neither true nor false", "it counts as not set")
-        return node.truth
-
-    def rate(self, key: str) -> float | None:
-        node = self.nodes.get(key)
-        if node is None or node.is_null:
-            return None
-        value = node.number
-        if value is not None and value >= 0:
-            return float(value)
-        self._note(key, f"{_quoted(node)} is not USD per million tokens", "it counts as not set")
-        return None
-
-
-def _quoted(node: Node) -> str:
-    """What stands there, if it is short: a longer text may be a key in the wrong line."""
-    node = node.resolved
-    if node.kind is not Kind.SCALAR:
-        return "What stands there"
-    return f"“{one_line(node.text)}”" if len(node.text) <= 12 else "What stands there"

@@ -8,11 +8,10 @@ is being asked. What a keyring says in its errors is never repeated, because it 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.config.model import ConfigProblem, Key, Profile
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "AMX_LLM_API_KEY"
 SERVICE = "amx"
-_SCHEME = "keyring:"
+SCHEME = "keyring:"
+Place: TypeAlias = tuple[str, str]  # service and user
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,7 @@ class KeyringState:
 
 def is_reference(value: str) -> bool:
     """Whether a value of the file names a place in the keyring and is not the secret itself."""
-    return value.strip().startswith(_SCHEME)
-
-
-def reference(profile_name: str) -> str:
-    """What the file says of a key that `store_key` has put into the keyring."""
-    return f"{_SCHEME}//{SERVICE}/{profile_name}/api_key"
+    return value.strip().startswith(SCHEME)
 
 
 def clean_key(pasted: str) -> str:
@@ -86,29 +81,50 @@ def resolve_key(
 
 def look_up(stored: str) -> tuple[str, str, str]:
     """The secret behind a reference, its source in words, and, where there is none, the reason.
+    Blocks."""
+    places = places_of(stored)
+    if not places:
+        return "", "", "The reference in config.yml names nothing"
+    try:
+        found = find_secret(stored)
+    except KeyringFailed as failure:
+        return "", "", str(failure)
+    service, user = places[0] if found is None else found[1]
+    if found is None:
+        return "", "", f"The keyring has no entry {one_line(user, 80)} of {one_line(service, 40)}"
+    shown = one_line(user.removeprefix(f"//{SERVICE}/"), 80)
+    return found[0], f"keyring {one_line(service, 40)} · {shown}", ""
+
+
+def places_of(stored: str) -> list[Place]:
+    """Where a reference leads, the likeliest first; nowhere for what is no reference.
 
     Both forms are read: `keyring://SERVICE/USERNAME`, and amx-cli's `keyring:NAME`, which is the user
     NAME of the service `amx`. amx-cli reads the first form as the second, so that a secret may also
-    be under the user `//SERVICE/USERNAME` of the service `amx`. Blocks.
+    be under the user `//SERVICE/USERNAME` of the service `amx`.
     """
-    name = stored.strip().removeprefix(_SCHEME)
+    if not is_reference(stored):
+        return []
+    name = stored.strip().removeprefix(SCHEME)
     places = [(SERVICE, name)] if name else []
     if name.startswith("//"):
         service, _, user = name[2:].partition("/")
         if service and user:
             places.insert(0, (service, user))
-    for service, user in places:
-        try:
-            secret = _read(service, user)
-        except _KeyringFailed as failure:
-            return "", "", str(failure)
+    return places
+
+
+def find_secret(stored: str) -> tuple[str, Place] | None:
+    """The secret behind a reference and where it was found; None where it leads nowhere. Blocks.
+
+    Raises:
+        KeyringFailed: the keyring cannot be asked.
+    """
+    for service, user in places_of(stored):
+        secret = read_entry(service, user)
         if secret and secret.strip():
-            shown = one_line(user.removeprefix(f"//{SERVICE}/"), 80)
-            return secret, f"keyring {one_line(service, 40)} · {shown}", ""
-    if not places:
-        return "", "", "The reference in config.yml names nothing"
-    service, user = places[0]
-    return "", "", f"The keyring has no entry {one_line(user, 80)} of {one_line(service, 40)}"
+            return secret, (service, user)
+    return None
 
 
 def keyring_state() -> KeyringState:
@@ -116,7 +132,7 @@ def keyring_state() -> KeyringState:
     always fails counts as none. Blocks; asks for no password."""
     try:
         backend = _backend()
-    except _KeyringFailed as failure:
+    except KeyringFailed as failure:
         return KeyringState(False, "none", str(failure))
     name = f"{type(backend).__module__}.{type(backend).__name__}"
     if reason := _why_not(backend):
@@ -124,50 +140,13 @@ def keyring_state() -> KeyringState:
     return KeyringState(True, name)
 
 
-def store_key(profile_name: str, secret: str) -> str:
-    """Puts `secret` into the keyring, reads it back, and gives the reference for the file.
+class KeyringFailed(Exception):
+    """The keyring did not do it; the text is ours and quotes nothing. `has_keyring` is false where this
+    machine has none."""
 
-    It is stored under two names: the one that the reference means, and the one under which amx-cli
-    looks for it. Blocks.
-
-    Raises:
-        ConfigProblem: where the keyring cannot be used, or gives back something else; what was there
-            before is put back.
-    """
-    secret = clean_key(secret)
-    if not secret:
-        raise ConfigProblem("There is no key to store", remedy="Paste the key, then save again")
-    state = keyring_state()
-    if not state.is_usable:
-        raise ConfigProblem(
-            "The key was not stored: this machine has no usable keyring",
-            state.reason,
-            f"Leave the key blank and set it before each start: export {KEY_VARIABLE}=…",
-        )
-    address = reference(profile_name)
-    users = (f"{profile_name}/api_key", address.removeprefix(_SCHEME))
-    before: dict[str, str | None] = {}
-    try:
-        for user in users:
-            before[user] = _read(SERVICE, user)
-            _write(user, secret)
-            if _read(SERVICE, user) != secret:
-                raise _KeyringFailed("What was read back is not what was stored")
-    except _KeyringFailed as failure:
-        for user, old in before.items():
-            # The first failure is the one to tell of.
-            with contextlib.suppress(_KeyringFailed):
-                _write(user, old)
-        raise ConfigProblem(
-            "The key was not stored in the keyring",
-            str(failure),
-            f"Unlock the keyring and save again, or: export {KEY_VARIABLE}=…",
-        ) from None
-    return address
-
-
-class _KeyringFailed(Exception):
-    """The keyring did not do it; the text is ours and quotes nothing."""
+    def __init__(self, why: str, *, has_keyring: bool = True) -> None:
+        super().__init__(why)
+        self.has_keyring = has_keyring
 
 
 def _backend() -> KeyringBackend:
@@ -178,7 +157,7 @@ def _backend() -> KeyringBackend:
         return keyring.get_keyring()
     except Exception as error:
         name = type(error).__name__
-    raise _KeyringFailed(f"The keyring could not be started ({name})")
+    raise KeyringFailed(f"The keyring could not be started ({name})", has_keyring=False)
 
 
 def _why_not(backend: KeyringBackend) -> str:
@@ -187,8 +166,12 @@ def _why_not(backend: KeyringBackend) -> str:
         return "The system offers no keyring here, as is usual without a desktop"
     if module == "keyring.backends.null":
         return "The keyring is switched off in its settings"
-    if any("plaintext" in kind.__name__.lower() for kind in type(backend).__mro__):
+    kinds = [kind.__name__.lower() for kind in type(backend).__mro__]
+    if any("plaintext" in kind or "unencrypted" in kind for kind in kinds):
         return "The only keyring here keeps secrets unencrypted in a file"
+    # keyrings.alt's wrapper for secrets that are too long for another one.
+    if (inner := getattr(backend, "_keyring", None)) is not None and hasattr(inner, "get_password"):
+        return _why_not(inner)
     # Several keyrings in a row: the first one is the one that stores.
     if module == "keyring.backends.chainer":
         chained = list(getattr(backend, "backends", ()))
@@ -196,20 +179,29 @@ def _why_not(backend: KeyringBackend) -> str:
     return ""
 
 
-def _read(service: str, user: str) -> str | None:
+def read_entry(service: str, user: str) -> str | None:
+    """What the keyring keeps for `user` of `service`; None where it keeps nothing. Blocks.
+
+    Raises:
+        KeyringFailed: it cannot be asked.
+    """
     backend = _backend()
     if type(backend).__module__ == "keyring.backends.fail":
-        raise _KeyringFailed(_why_not(backend))
+        raise KeyringFailed(_why_not(backend), has_keyring=False)
     try:
         return backend.get_password(service, user)
     except Exception as error:
         reason = _reason(error)
     # Raised here, because the backend's own error would come along.
-    raise _KeyringFailed(reason)
+    raise KeyringFailed(reason)
 
 
-def _write(user: str, secret: str | None) -> None:
-    """Stores `secret`; None takes the entry away."""
+def write_entry(user: str, secret: str | None) -> None:
+    """Stores `secret` for `user` of the service `amx`; None takes the entry away. Blocks.
+
+    Raises:
+        KeyringFailed: it was not done.
+    """
     backend = _backend()
     try:
         if secret is None:
@@ -219,7 +211,7 @@ def _write(user: str, secret: str | None) -> None:
         return
     except Exception as error:
         reason = _reason(error)
-    raise _KeyringFailed(reason)
+    raise KeyringFailed(reason)
 
 
 def _reason(error: Exception) -> str:

@@ -57,6 +57,15 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Documents or code that may be evidence (AMX's `doc_profiles`, `code_profiles`): paths by name,
+    and the names that a run uses (`run_…_profiles`, else `active_…_profile`)."""
+
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    active: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What `config.yml` says. A file that is not there is an empty one."""
 
@@ -65,6 +74,8 @@ class Config:
     active_profile: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
     active_connection: str | None = None
+    documents: Sources = field(default_factory=Sources)
+    code: Sources = field(default_factory=Sources)
     # One for each entry that could not be read; the others are still there.
     problems: tuple[Problem, ...] = ()
 

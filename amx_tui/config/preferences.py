@@ -125,7 +125,7 @@ def save_preference(path: Path, key: str, value: str | int) -> None:
 def _with(text: str, root: Node | None, key: str, value: Value) -> str:
     if root is None:
         return appended(text, lines(text, 0, [(key, render(value))]))
-    return apply(text, set_entries(text, root, [(key, value)], (key,)))
+    return apply(text, set_entries(text, root, [(key, render(value))], (key,)))
 
 
 def _with_key(text: str, root: Node | None, action: str, value: Value) -> str:
@@ -138,7 +138,7 @@ def _with_key(text: str, root: Node | None, action: str, value: Value) -> str:
     key, node = present
     if node.kind is Kind.MAPPING and not node.is_flow:
         if node.pair(action):
-            return apply(text, set_entries(text, node, [(action, value)], (action,)))
+            return apply(text, set_entries(text, node, [(action, render(value))], (action,)))
         child = node.pairs[0][0].column - 1
         place = after_block(text, node.pairs[-1][1], child)
         return apply(text, [Splice(place, place, lines(text, child, [entry]))])

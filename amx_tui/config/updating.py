@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from amx_tui.base.files import write_atomic
+from amx_tui.base.files import sweep, write_atomic
 from amx_tui.config.folders import shown_path
 from amx_tui.config.model import ConfigProblem
 from amx_tui.config.yaml_text import read_text
@@ -23,28 +25,53 @@ BACKUPS = 5  # as many as AMX keeps
 _ATTEMPTS = 5
 
 
-def update_file(path: Path, change: Callable[[str], str], *, backups: int = 0) -> None:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Whether the file has another text now, and how many backups lost something."""
+
+    is_changed: bool
+    cleared_backups: int = 0
+
+
+def update_file(
+    path: Path,
+    change: Callable[[str], str],
+    *,
+    backups: int = 0,
+    clear: Callable[[str], str] | None = None,
+) -> Written:
     """Replaces the text of `path` by `change` of it ("" where there is no file), whole or not at all.
 
     `change` may be called again, on the new text, when a program that knows no lock wrote the file
-    meanwhile. An unchanged text is not written. The file gets `0600`, a missing folder `0700`; a
-    symbolic link stays one. The last `backups` texts are kept as `NAME.bak.1` (the newest) and so on.
+    meanwhile; whether one did is checked once more immediately before the rename. An unchanged text is
+    not written. The file gets `0600`, a missing folder `0700`; a symbolic link stays one. The last
+    `backups` texts are kept as `NAME.bak.1` (the newest) and so on, each after `clear`, which takes out
+    what must not stand in them any more, before the file itself changes.
 
     Raises:
         ConfigProblem: where the file cannot be read, locked or written, and whatever `change` raises;
             the file is then as it was.
     """
     with _explained(path), _locked(path):
+        # A backup stands beside the link, the file itself where the link leads.
+        sweep(path)
+        sweep(Path(os.path.realpath(path)))
         for _ in range(_ATTEMPTS):
             old = read_text(path)
+
+            def still(old: str | None = old) -> bool:
+                return read_text(path) == old
+
             new = change(old or "")
+            if not still():
+                continue
+            count = _clear(path, backups, clear)
             if new == (old or ""):
-                return
+                return Written(False, count)
             if old is not None:
-                _rotate(path, old, backups)
-            if read_text(path) == old:
-                write_atomic(path, new, mode=0o600)
-                return
+                _rotate(path, clear(old) if clear else old, backups)
+            if write_atomic(path, new, mode=0o600, still=still):
+                return Written(True, count)
     raise ConfigProblem(
         f"{shown_path(path)} was not saved",
         "Another program writes to it all the time",
@@ -86,10 +113,26 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _backups(path: Path, count: int) -> list[Path]:
+    return [path.with_name(f"{path.name}.bak.{number}") for number in range(1, count + 1)]
+
+
+def _clear(path: Path, backups: int, clear: Callable[[str], str] | None) -> int:
+    """How many backups were written anew without what `clear` takes out."""
+    count = 0
+    for backup in _backups(path, backups) if clear is not None else ():
+        assert clear is not None
+        with contextlib.suppress(ConfigProblem):  # one that cannot be read, or is no text
+            old = read_text(backup)
+            if old is not None and (new := clear(old)) != old:
+                count += write_atomic(backup, new, mode=0o600)
+    return count
+
+
 def _rotate(path: Path, old: str, backups: int) -> None:
     if not backups:
         return
-    names = [path.with_name(f"{path.name}.bak.{number}") for number in range(1, backups + 1)]
+    names = _backups(path, backups)
     for younger, older in reversed(list(itertools.pairwise(names))):
         with contextlib.suppress(FileNotFoundError):
             younger.replace(older)

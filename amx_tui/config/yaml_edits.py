@@ -4,7 +4,7 @@ are. It knows YAML and nothing of what the file means; whoever edits parses the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amx_tui.config.yaml_text import STRING, Kind, Node, content_end, plain_tag
@@ -96,9 +96,9 @@ def appended(text: str, block: str) -> str:
 
 
 def set_entries(
-    text: str, mapping: Node, values: Sequence[tuple[str, Value]], order: Sequence[str]
+    text: str, mapping: Node, values: Sequence[tuple[str, str]], order: Sequence[str]
 ) -> list[Splice]:
-    """Splices that give `mapping`, a block mapping with content, these values.
+    """Splices that give `mapping`, a block mapping with content, these rendered values.
 
     A key that is there keeps its line, its place and its comment. A new one is put in after the
     nearest key that precedes it in `order`, else at the end of the mapping.
@@ -113,20 +113,25 @@ def set_entries(
     for key, value in sorted(values, key=lambda item: order.index(item[0])):
         present = mapping.pair(key)
         if present is not None:
-            splices.append(_replaced(text, present[1], render(value)))
+            splices.append(replaced(present[1], value))
             continue
         before = [mapping.pair(earlier) for earlier in order[: order.index(key)]]
         known = [pair for pair in before if pair is not None]
         _, last = known[-1] if known else mapping.pairs[-1]
         place = line_end(text, content_end(last, text))
-        fresh.setdefault(place, []).append((key, render(value)))
+        fresh.setdefault(place, []).append((render(key), value))
     indent = mapping.pairs[0][0].column - 1
     return splices + [
         Splice(place, place, lines(text, indent, entries)) for place, entries in fresh.items()
     ]
 
 
-def _replaced(text: str, value: Node, rendered: str) -> Splice:
+def replaced(value: Node, rendered: str) -> Splice:
+    """Puts `rendered` in the place of a simple scalar or an alias.
+
+    Raises:
+        NotEditable: for any other value, and for one that others may depend on.
+    """
     if value.anchor:
         raise NotEditable("one of its values carries an anchor (&)")
     is_scalar = value.kind is Kind.SCALAR and value.style not in ("|", ">")
@@ -135,6 +140,109 @@ def _replaced(text: str, value: Node, rendered: str) -> Splice:
     if value.start == value.end:
         return Splice(value.start, value.start, f" {rendered}")
     return Splice(value.start, value.end, rendered)
+
+
+def without(text: str, key: Node, value: Node) -> Splice:
+    """Takes the lines of a key of a block mapping away, with the comments that belong to its value.
+
+    Raises:
+        NotEditable: where something else stands on its line, or others may depend on it.
+    """
+    if key.anchor or any(node.anchor for node in nodes_of(value)):
+        raise NotEditable("it carries an anchor (&), so others may depend on it")
+    begin = key.start - (key.column - 1)
+    if text[begin : key.start].strip(" "):
+        raise NotEditable("something else stands on its line")
+    return whole_lines(text, begin, after_block(text, value, key.column - 1))
+
+
+def whole_lines(text: str, begin: int, end: int) -> Splice:
+    """Takes away the lines from the beginning of one up to the end of another, with one line end."""
+    if end < len(text):
+        return Splice(begin, end + (2 if text.startswith("\r\n", end) else 1), "")
+    before = 2 if text[:begin].endswith("\r\n") else 1 if begin else 0
+    return Splice(begin - before, end, "")
+
+
+def left_empty(text: str, key: Node, first: Node, last: Node, sign: str) -> list[Splice]:
+    """Takes away all lines of the block collection below `key`, from the node `first` up to `last`,
+    and puts `sign` (`{}`, `[]`) behind the colon.
+
+    Raises:
+        NotEditable: where its first child stands on the line of its key.
+    """
+    colon = text.find(":", key.end)
+    begin = first.start - (first.column - 1)
+    if colon < 0 or colon > begin:
+        raise NotEditable("it is laid out in an unusual way")
+    gone = whole_lines(text, begin, after_block(text, last, key.column - 1))
+    return [Splice(colon + 1, colon + 1, f" {sign}"), gone]
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """`node` and all that stands in it; an alias is not followed."""
+    yield node
+    for item in node.items:
+        yield from nodes_of(item)
+    for key, value in node.pairs:
+        yield from nodes_of(key)
+        yield from nodes_of(value)
+
+
+def as_flow(node: Node) -> str:
+    """`node` on one line, as it can stand behind a key: `{enabled: true, bands: {high: 0.75}}`.
+
+    Raises:
+        NotEditable: for what cannot be copied without guessing: anchors, aliases of whole mappings,
+            tags of one's own.
+    """
+    if node.kind is Kind.ALIAS and node.resolved.kind is not Kind.SCALAR:
+        raise NotEditable("it refers with * to something larger than a text or a number")
+    node = node.resolved
+    if node.kind is Kind.SEQUENCE:
+        return f"[{', '.join(as_flow(item) for item in node.items)}]"
+    if node.kind is Kind.MAPPING:
+        return "{" + ", ".join(f"{as_flow(k)}: {as_flow(v)}" for k, v in node.pairs) + "}"
+    if node.tag == STRING:
+        return render(node.text)
+    if node.is_null:
+        return "null"
+    if plain_tag(node.text) != node.tag:
+        raise NotEditable("one of its values has a tag (!) of its own")
+    return node.text
+
+
+def with_names(text: str, value: Node, names: Sequence[str]) -> list[Splice]:
+    """Splices that make the list `value` one of `names`. Items that stay keep their lines; a new one
+    takes the line of the first.
+
+    Raises:
+        NotEditable: for a list that is laid out in another way than one item a line, or on one line.
+    """
+    if value.anchor or value.kind is not Kind.SEQUENCE or not value.items:
+        raise NotEditable("one of its lists is not written as one")
+    old = [item.resolved.text for item in value.items]
+    if value.is_flow:
+        if "\n" in text[value.start : value.end]:
+            raise NotEditable("one of its lists is written over several lines")
+        return [Splice(value.start, value.end, f"[{', '.join(map(render, names))}]")]
+    splices = []
+    wanted = list(names)
+    fresh = [name for name in names if name not in old]
+    for item, name in zip(value.items, old, strict=True):
+        begin = item.start - (item.column - 1)
+        if item.anchor or text[begin : item.start].replace("-", " ", 1).strip(" "):
+            raise NotEditable("one of its lists is laid out in an unusual way")
+        if name in wanted:
+            wanted.remove(name)
+        elif fresh:
+            splices.append(replaced(item, render(fresh[0])))
+            wanted.remove(fresh.pop(0))
+        else:
+            splices.append(whole_lines(text, begin, line_end(text, content_end(item, text))))
+    if wanted:
+        raise NotEditable("one of its lists has no room for a new name")
+    return splices
 
 
 def emptied(text: str, key: Node, value: Node) -> Splice:

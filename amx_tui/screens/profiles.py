@@ -326,30 +326,35 @@ class ProfileForm(Room):
             self.query_one(f"#{wrong[0].id}").focus()
             say(self, "Look at the words in red.", title="Not saved yet", severity="warning")
             return
-        if self._old is not None and profile.name != self._old.name:
-            say(self, "Make a new profile for another name.", severity="warning")
-            return
         self.do(self._save(profile, plaintext=False))
 
     async def _save(self, profile: Profile, *, plaintext: bool) -> None:
-        from amx_tui.config.editing import save_profile
-        from amx_tui.config.keys import clean_key, keyring_state, store_key
+        from amx_tui.commands.profiles import save
+        from amx_tui.config.keys import clean_key, keyring_state
 
         secret = clean_key(self.query_one("#api_key", Input).value)
-        if secret and plaintext:
-            profile = replace(profile, api_key=secret)
-        elif secret:
+        if secret and not plaintext:
             state = await asyncio.to_thread(keyring_state)
             if not state.is_usable:
                 self._offer_plaintext(profile, state.reason)
                 return
-            reference = await asyncio.to_thread(store_key, profile.name, secret)
-            profile = replace(profile, api_key=reference)
         path = self.desk.workspace.folders.config_file
-        await asyncio.to_thread(save_profile, path, profile, activate=True)
+        old = self._old
+        done = await asyncio.to_thread(
+            save,
+            path,
+            profile,
+            was=old.name if old else None,
+            secret=secret,
+            plaintext=plaintext,
+            since=old,
+        )
         self.desk.workspace.profile_name = None
         self.desk.profile_changed()
-        say(self, f"✓ Saved LLM profile '{profile.name}' to {shown_path(path)}")
+        said = ". ".join(
+            [f"✓ Saved LLM profile '{profile.name}' to {shown_path(path)}", *done.said]
+        )
+        say(self, said)
         self.app.pop_screen()
 
     def _offer_plaintext(self, profile: Profile, why: str) -> None:

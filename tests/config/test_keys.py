@@ -17,14 +17,22 @@ from hypothesis import strategies as st
 from amx_tui.config.connections import connection_settings
 from amx_tui.config.editing import profile_block, save_profile
 from amx_tui.config.file import load_config, read_config
-from amx_tui.config.keys import clean_key, keyring_state, resolve_key, store_key
+from amx_tui.config.keyring_entries import Form, Owner, forget, keep
+from amx_tui.config.keys import clean_key, keyring_state, resolve_key
 from amx_tui.config.model import ConfigProblem, Connection, Profile
+from amx_tui.config.sections import LLM
 
 from .conftest import MEMORY, PLAINTEXT
 from .keyrings import MemoryKeyring
 
 CANARY = "sk-CANARY0123456789abcdefABCDEF"
 Use = Callable[[str], type[MemoryKeyring]]
+
+
+def store_key(name: str, secret: str) -> str:
+    owner = Owner(LLM, name, "api_key")
+    keep({owner: secret})
+    return owner.reference(Form.PAGE)
 
 
 def test_both_forms_of_reference_are_found(memory: type[MemoryKeyring], kimi: Profile) -> None:
@@ -125,18 +133,36 @@ def test_keyrings_in_a_row_are_judged_by_the_one_that_stores(
         assert keyring_state().is_usable is is_usable
 
 
-def test_a_stored_key_is_under_our_name_and_the_one_amx_looks_for(
+def test_a_stored_key_is_under_all_names_under_which_amx_may_look_for_it(
     memory: type[MemoryKeyring], kimi: Profile
 ) -> None:
-    stored = store_key("kimi-thinking", f" {CANARY[:9]}\n{CANARY[9:]} ")
+    stored = store_key("kimi-thinking", CANARY)
     assert stored == kimi.api_key
     assert memory.entries == {
         ("amx", "kimi-thinking/api_key"): CANARY,
         ("amx", stored.removeprefix("keyring:")): CANARY,
+        ("amx", "llm_profiles/kimi-thinking/api_key"): CANARY,
     }
-    key = resolve_key(replace(kimi, api_key=stored), variable=None, environ={})
-    assert key is not None
-    assert key.secret == CANARY
+    for reference in (stored, "keyring:llm_profiles/kimi-thinking/api_key"):
+        key = resolve_key(replace(kimi, api_key=reference), variable=None, environ={})
+        assert key is not None
+        assert key.secret == CANARY
+    assert forget([Owner(LLM, "kimi-thinking", "api_key")]) == 3
+    assert memory.entries == {}
+
+
+def test_the_place_of_somebody_else_is_neither_used_nor_cleared(
+    memory: type[MemoryKeyring],
+) -> None:
+    owner = Owner(LLM, "a", "api_key")
+    memory.entries = {("amx", "a/api_key"): "another's"}
+    spare = {("amx", "a/api_key")}
+    keep({owner: CANARY}, spare)
+    assert owner.reference(Form.PAGE, spare) == "keyring:llm_profiles/a/api_key"
+    forget([owner], spare)
+    assert memory.entries == {("amx", "a/api_key"): "another's"}
+    with pytest.raises(ConfigProblem, match="no place in the keyring"):
+        owner.reference(Form.PAGE, {("amx", user) for user in owner.users})
 
 
 @pytest.mark.parametrize(
@@ -152,26 +178,20 @@ def test_without_a_usable_keyring_nothing_is_stored_anywhere(
     assert_nowhere(clean_environment, caught.value)
 
 
-@pytest.mark.parametrize("trouble", ["garbles", "first write", "second write", "locked"])
+@pytest.mark.parametrize("trouble", ["garbles", "first write", "third write", "locked"])
 def test_a_key_that_was_not_stored_leaves_the_old_one(
     trouble: str, memory: type[MemoryKeyring], clean_environment: Path
 ) -> None:
     memory.entries = before = {("amx", "k/api_key"): "sk-old"}
     memory.garbles = trouble == "garbles"
     memory.is_locked = trouble == "locked"
-    memory.refuses = {"first write": 0, "second write": 1}.get(trouble)
+    memory.refuses = {"first write": 0, "third write": 2}.get(trouble)
     with pytest.raises(ConfigProblem) as caught:
         store_key("k", CANARY)
     if trouble != "garbles":  # what it gives back is not what it keeps
         assert memory.entries == before == {("amx", "k/api_key"): "sk-old"}
     assert CANARY not in memory.entries.values()
     assert_nowhere(clean_environment, caught.value)
-
-
-def test_an_empty_paste_is_no_key(memory: type[MemoryKeyring]) -> None:
-    with pytest.raises(ConfigProblem, match="no key"):
-        store_key("k", " \n")
-    assert memory.entries == {}
 
 
 @given(st.text(alphabet="sk-AZ09_ \t\r\n\u00a0\u200b\ufeff\x1b[200~", max_size=40))
@@ -247,7 +267,7 @@ def test_the_key_is_in_no_file_no_log_and_no_error(
 
 def test_nothing_heavy_is_imported_with_the_room() -> None:
     code = (
-        "import sys, amx_tui.config.editing, amx_tui.config.keys, amx_tui.config.connections, "
+        "import sys, amx_tui.commands.profiles, amx_tui.config.editing, amx_tui.config.keys, amx_tui.config.connections, "
         "amx_tui.config.preferences, amx_tui.config.settings\n"
         "print([name for name in ('yaml', 'keyring', 'filelock', 'platformdirs', 'textual')"
         " if name in sys.modules])"

@@ -21,6 +21,9 @@ from amx_tui.config.model import ConfigProblem, Profile
 
 from .test_reading import SAMPLE, WRITTEN_BY_AMX
 
+# AMX's file without its copy of the active profile, which follows what it is a copy of.
+WITHOUT_COPY = WRITTEN_BY_AMX.replace("llm:\n  provider: kimi\n  model: kimi-k2-thinking\n", "")
+
 
 def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(
 
 
 def test_only_the_edited_values_of_a_profile_change(config_file: Path) -> None:
-    before = WRITTEN_BY_AMX.replace("    temperature: 0.2\n", "    temperature: 0.20  # cool\n")
+    before = WITHOUT_COPY.replace("    temperature: 0.2\n", "    temperature: 0.20  # cool\n")
     write(config_file, before)
     work = load_config(config_file).profiles["work"]
     save_profile(config_file, replace(work, temperature=0.7, max_tokens=32768), activate=True)
@@ -100,12 +103,12 @@ def test_only_the_edited_values_of_a_profile_change(config_file: Path) -> None:
 def test_a_profile_is_added_to_a_file_of_amx_without_touching_the_rest(
     config_file: Path, kimi: Profile
 ) -> None:
-    write(config_file, WRITTEN_BY_AMX)
+    write(config_file, WITHOUT_COPY)
     save_profile(config_file, kimi, activate=True)
     block = SAMPLE.removeprefix("llm_profiles:\n").removesuffix(
         "active_llm_profile: kimi-thinking\n"
     )
-    head, old, tail = WRITTEN_BY_AMX.partition("active_llm_profile: work\n")
+    head, old, tail = WITHOUT_COPY.partition("active_llm_profile: work\n")
     assert text_of(config_file) == head + block + old.replace("work", "kimi-thinking") + tail
 
 
@@ -232,7 +235,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, kimi: Profile) -
 
 
 def test_switching_changes_one_word(config_file: Path, kimi: Profile) -> None:
-    write(config_file, WRITTEN_BY_AMX)
+    write(config_file, WITHOUT_COPY)
     save_profile(config_file, kimi, activate=False)
     before = text_of(config_file)
     activate_profile(config_file, "kimi-thinking")
