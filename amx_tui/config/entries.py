@@ -78,8 +78,9 @@ def modernized(text: str, section: Section) -> str:
     else:
         place = after_block(text, node, indent)
         splices = [Splice(place, place, block)]
+    is_active = active_name(root.mapping(), section) == DEFAULT
     text = apply(text, splices)
-    return text if text_of(top_of(text).get(section.active)) else activated(text, section, DEFAULT)
+    return _with_active_key(text, section, DEFAULT) if is_active else text
 
 
 def put(

@@ -196,7 +196,7 @@ def _sources(top: Mapping[str, Node], kind: str, name: str, problems: list[Probl
     for key, node in present.mapping().items() if present is not None else ():
         if found := texts_of(node):
             paths[key] = found
-        elif not node.is_null and node.resolved.items:
+        elif node.resolved.items or node.resolved.pairs:
             problems.append(unusable(name, f"{many}.{key}", node, "It has to be a list of paths"))
     early = texts_of(top.get(f"{kind}_paths"))
     if not paths and early:

@@ -361,6 +361,8 @@ def is_same(one: Node | None, other: Node | None) -> bool:
         if (id(left), id(right)) in seen:
             continue
         seen.add((id(left), id(right)))
+        if left.is_null and right.is_null:
+            continue
         if (left.kind, left.tag, left.text) != (right.kind, right.tag, right.text):
             return False
         if len(left.items) != len(right.items) or len(left.pairs) != len(right.pairs):
