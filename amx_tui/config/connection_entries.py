@@ -64,7 +64,8 @@ class ConnectionKind(EntryKind[Connection]):
                 if key in read.settings or key in told:
                     changes.append((key, None))
             elif key == "backend" and key not in present:
-                if entry.backend != read.backend:
+                # Where nothing else is left, something has to stand there.
+                if entry.backend != read.backend or not entry.settings:
                     changes.append((key, render(entry.backend)))
             elif not _has(read, key) or key in told or _value(read, key) != _value(entry, key):
                 changes.append((key, render(_value(entry, key))))

@@ -6,6 +6,7 @@ says; whoever edits compares the outcome with what was meant (`amx_tui.config.ed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from amx_tui.config.fields import text_of, texts_of
 from amx_tui.config.file import active_name, entry_nodes, is_from_before, read_root
@@ -36,6 +37,7 @@ from amx_tui.config.yaml_text import Kind, Node, content_end, is_same
 Changes = Sequence[tuple[str, str | None]]
 
 
+@lru_cache(maxsize=4)  # one change looks at the same few texts many times
 def root_of(text: str) -> Node | None:
     """The mapping of a text that was valid before an edit: if it is none now, the edit was wrong."""
     try:
@@ -190,8 +192,8 @@ def removed(text: str, section: Section, name: str) -> str:
     text = _forgotten(text, section, name)
     top = top_of(text)
     next_one = heir(top, section)
-    if was_active and next_one:
-        return _with_active_key(text, section, next_one)
+    if was_active and (next_one or section.active in top):
+        text = _with_active_key(text, section, next_one)
     if not entry_nodes(top, section) and (copy := _block_root(text).pair(section.only)):
         text = apply(text, [without(text, *copy)])
     return text

@@ -153,9 +153,11 @@ def _entries(
 
 def active_name(top: Mapping[str, Node], section: Section) -> str:
     """The name of the active entry, whether or not there is such an entry; "" where none is named.
-    Of several active ones it is the first, which AMX takes as well."""
+    Of several active ones it is the first that is there, which AMX takes as well."""
     several = texts_of(top.get(section.active_list)) if section.active_list else ()
-    wanted = several[0] if several else text_of(top.get(section.active))
+    present = entry_nodes(top, section)
+    wanted = next((name for name in several if name in present), "")
+    wanted = wanted or text_of(top.get(section.active))
     return wanted or (DEFAULT if is_from_before(top, section) else "")
 
 

@@ -21,6 +21,7 @@ from amx_tui.config.model import ConfigProblem
 from amx_tui.config.yaml_text import read_text
 
 PATIENCE = 10.0  # seconds
+_GLANCE = 0.01  # seconds between two looks at a lock that is held: it is, for some milliseconds
 BACKUPS = 5  # as many as AMX keeps
 _ATTEMPTS = 5
 
@@ -100,7 +101,7 @@ def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = FileLock(f"{path}.lock", mode=0o600)
     try:
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(timeout=PATIENCE, poll_interval=_GLANCE)
     except Timeout:
         raise ConfigProblem(
             f"{shown_path(path)} is being changed by another amx-tui",
