@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError
+from keyrings.alt.file import EncryptedKeyring
 
 
 class MemoryKeyring(KeyringBackend):
@@ -45,3 +46,10 @@ class MemoryKeyring(KeyringBackend):
         if (service, username) not in MemoryKeyring.entries:
             raise PasswordDeleteError("not there")
         del MemoryKeyring.entries[service, username]
+
+
+class UnlockedKeyring(EncryptedKeyring):  # type: ignore[misc]
+    """An encrypted file whose own password was typed already."""
+
+    priority = 0.1
+    keyring_key = "the keyring's own"

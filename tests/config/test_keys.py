@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import subprocess
 import sys
@@ -21,11 +20,12 @@ from amx_tui.config.keyring_entries import Form, Owner, forget, keep
 from amx_tui.config.keys import clean_key, keyring_state, resolve_key
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.sections import LLM
+from tests.canary import CANARY
+from tests.canary import assert_nowhere as search
 
 from .conftest import MEMORY, PLAINTEXT
 from .keyrings import MemoryKeyring
 
-CANARY = "sk-CANARY0123456789abcdefABCDEF"
 Use = Callable[[str], type[MemoryKeyring]]
 
 
@@ -278,11 +278,8 @@ def test_nothing_heavy_is_imported_with_the_room() -> None:
 
 def assert_nowhere(folder: Path, problem: BaseException) -> None:
     """The canary is in no file below `folder`, nor in `problem` or what it came from."""
-    forms = [CANARY.encode(), base64.b64encode(CANARY.encode()), b"CANARY"]
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert not any(form in path.read_bytes() for form in forms), path
+    search(folder)
     told: BaseException | None = problem
     while told is not None:
-        assert "CANARY" not in f"{told} {told.args!r} {vars(told)!r}"
+        search(f"{told} {told.args!r} {vars(told)!r}")
         told = told.__cause__ or told.__context__
