@@ -28,6 +28,7 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.secret import SecretInput
 
 
 class Choice(Select[str]):
@@ -204,9 +205,10 @@ class ProfileForm(Room):
                 id="provider",
                 compact=True,
             )
+        if field.is_secret:
+            return SecretInput(field.placeholder, id=field.id, compact=True)
         return Input(
             field.value_of(old),
-            password=field.is_secret,
             placeholder=field.placeholder,
             id=field.id,
             compact=True,
