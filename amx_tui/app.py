@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -30,6 +31,7 @@ from amx_tui.theme import AMX_THEME
 from amx_tui.widgets.bars import Whereabouts
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, say
+from amx_tui.widgets.secret import Hidden
 from amx_tui.widgets.words import balance_words
 
 # A room is imported when somebody goes there for the first time: the first paint needs only one.
@@ -215,6 +217,12 @@ class AmxApp(App[None]):
         self.screen.refresh(recompose=False)
         for bar in self.screen.query("TopBar"):
             bar.refresh()
+
+    def post_message(self, message: Message) -> bool:
+        """A paste may be a key: Textual's log writes down what it is."""
+        if isinstance(message, events.Paste):
+            message.text = Hidden(message.text)
+        return super().post_message(message)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):

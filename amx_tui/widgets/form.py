@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.widgets.plain import Line
+from amx_tui.widgets.hidden import Hidden
 from amx_tui.widgets.rows import Inked
 
 
@@ -70,11 +71,15 @@ class TextField(Input):
     def __init__(
         self, value: str = "", *, is_secret: bool = False, has_spaces: bool = False, id: str
     ) -> None:
+        self._is_secret = is_secret
         # A stray key must not replace everything that stands there.
         super().__init__(value, password=is_secret, id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
-        self._is_secret = is_secret
         self._has_spaces = has_spaces
+
+    def validate_value(self, value: str) -> str:
+        """What is typed goes by here before any message tells of it."""
+        return Hidden(value) if self._is_secret else value
 
     def tidy(self, text: str) -> str:
         """`text` as one line; of a key all white space goes, since none has any, and of a password

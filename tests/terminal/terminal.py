@@ -133,6 +133,11 @@ class Terminal:
         time.sleep(_REACTION_SECONDS)
         self._tmux("send-keys", "-l", "--", text)
 
+    def paste(self, text: str) -> None:
+        """As a terminal hands over what was copied elsewhere: in brackets, not key by key."""
+        self._tmux("set-buffer", "--", text)
+        self._tmux("paste-buffer", "-p", "-d")
+
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
 

@@ -64,13 +64,13 @@ def logged(
     assert (home / "debug.log").stat().st_size > 0
 
 
-def type_key(terminal: Terminal) -> None:
+def give_key(terminal: Terminal, give: Callable[[str], None]) -> None:
     terminal.wait_for("edit LLM profile", "goes into the keyring")
     for field in ("", "Model", "API base", "API key"):
         terminal.press("tab")
         if field:
             terminal.wait_for_field(field)
-    terminal.type(CANARY)
+    give(CANARY)
     terminal.wait_for("•" * 8)
 
 
@@ -90,7 +90,7 @@ def test_a_key_is_nowhere_but_in_the_keyring_and_in_the_header(
     terminal.press("P")
     terminal.wait_for("LLM profiles")
     terminal.press("e")
-    type_key(terminal)
+    give_key(terminal, terminal.paste)
     terminal.press("ctrl+s")
     assert terminal.wait_until_ended() != 0
     terminal.wait_for("broken on purpose")
@@ -102,7 +102,7 @@ def test_a_key_is_nowhere_but_in_the_keyring_and_in_the_header(
     terminal.press("P")
     terminal.wait_for("LLM profiles")
     terminal.press("e")
-    type_key(terminal)
+    give_key(terminal, terminal.type)
     terminal.press("ctrl+s")
     terminal.wait_for("✓ Saved LLM profile 'kimi-thinking'", "The key is in the keyring")
     stored = load_config(config).profiles["kimi-thinking"].api_key
@@ -124,10 +124,12 @@ def test_a_key_is_nowhere_but_in_the_keyring_and_in_the_header(
     terminal.press("1", "W")
     terminal.wait_for("1 to write")
     terminal.press("x")
-    terminal.wait_for("Export")
+    terminal.wait_for("legacy.sql")
     terminal.press("enter")
-    terminal.wait_for("texts")
-    terminal.press("escape", "P")
+    terminal.wait_for_field("legacy")
+    terminal.press("enter")
+    terminal.wait_for("exported")
+    terminal.press("P")
     terminal.wait_for("LLM profiles")
     terminal.press("q")
     assert terminal.wait_until_ended() == 0
@@ -191,9 +193,12 @@ def test_a_password_is_nowhere_but_in_the_keyring(
 async def test_a_picture_of_the_form_shows_no_key() -> None:
     app = AmxApp(real_workspace(os.environ, find_folders()))
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.press("P")
+        app.go("profiles")
+        await pilot.pause()
         await pilot.press("n")
-        while not (fields := [field for field in app.screen.query(Input) if field.password]):
+        for _ in range(1000):
+            if fields := [field for field in app.screen.query(Input) if field.password]:
+                break
             await pilot.pause(0.01)
         fields[0].value = CANARY
         await pilot.pause()
