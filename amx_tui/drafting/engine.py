@@ -114,6 +114,9 @@ class Call(Protocol):
     def events(self) -> AsyncIterator[CallEvent]:
         """Raises `CallFailed`."""
 
+    def hurry(self) -> bool:
+        """Asks at once, where it waits before it asks again; False where it does not."""
+
 
 class Client(Protocol):
     def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call: ...
@@ -298,11 +301,14 @@ class Run:
 
     def retry(self, batch: int) -> bool:
         """Asks again for what a failed, cancelled or finished batch lacks, as long as the run goes
-        on. False where nothing is missing, it is still under way, or the run is over; a new `Run` over
-        `remaining_plan` with the same `run_id` goes on then."""
+        on; one that waits before it asks again does so at once. False where nothing is missing, it is
+        still under way, or the run is over; a new `Run` over `remaining_plan` with the same `run_id`
+        goes on then."""
         work = self._works.get(batch)
         if work is None or self.state is not RunState.RUNNING or not work.missing:
             return False
+        if work.call is not None and work.call.hurry():
+            return True
         if work.task is not None or work in self._pending:
             return False
         self._pending.append(work)

@@ -9,8 +9,8 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,7 @@ class Client:
         for name in sorted(self._refused):
             self._unsaid.append(ParameterDrop(name, f"{title} refused it before"))
         self._available: str | None = None
+        self._waiting: set[Call] = set()  # to ask again
 
     def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call:
         """A conversation that has not begun; it begins with `Call.events()`. `allowance` limits the
@@ -101,6 +102,10 @@ class Client:
             return failure
         return replace(failure, remedy=f"{failure.remedy}. This key has {self._available}")
 
+    def _end_waits(self) -> None:
+        for call in self._waiting:
+            call.hurry()
+
     async def aclose(self) -> None:
         """Closes what connections are left. Calls still going on fail."""
         await self._http.aclose()
@@ -120,6 +125,15 @@ class Call:
         self._messages = messages
         self._allowance = allowance
         self.countdown = Countdown(client.setup.settings.timeout_seconds)
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> bool:
+        """Ends the wait before the next attempt: it asks at once, before the others and whatever they
+        wait for. False where it waits for nothing."""
+        if self not in self._client._waiting:
+            return False
+        self._hurry.set()
+        return True
 
     async def events(self) -> AsyncGenerator[CallEvent, None]:
         """Asks, and yields what happens, to the `Ended` that completes the answer. Call it once, and
@@ -142,10 +156,11 @@ class Call:
         is_raised = False
         failures: Counter[FailureKind] = Counter()
         attempt = 0
+        is_hurried = False
         while True:
             attempt += 1
             broken: Broken | None = None
-            async with client.limiter.slot():
+            async with client.limiter.slot(at_once=is_hurried):
                 budget = wanted
                 if self._allowance is not None:
                     budget = await self._allowance.grant(prompt_tokens, wanted, least)
@@ -162,6 +177,8 @@ class Call:
                     await exchange.send()
                     yield self._enter(Phase.WAITING, attempt)
                     await exchange.answer()
+                    if is_hurried:  # what let this one through lets the others try
+                        client._end_waits()
                     has_answer = False
                     while (pieces := await exchange.read()) is not None:
                         for piece in pieces:
@@ -221,9 +238,31 @@ class Call:
             wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
             wait = max(wait, failure.retry_after or 0.0)
             is_wall = failure.kind is FailureKind.RATE_LIMITED
-            with client.limiter.pause() if is_wall else nullcontext():
+            with client.limiter.pause() if is_wall else nullcontext(), self._patience():
                 yield RetryWait(wait, failure)
-                await client._sleep(wait)
+                is_hurried = await self._wait(wait)
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Meanwhile it can be told to `hurry`."""
+        self._hurry.clear()
+        self._client._waiting.add(self)
+        try:
+            yield
+        finally:
+            self._client._waiting.discard(self)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Waits, and says whether somebody did not want to wait so long."""
+        sleeping = asyncio.ensure_future(self._client._sleep(seconds))
+        either = (sleeping, asyncio.ensure_future(self._hurry.wait()))
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in either:
+                one.cancel()
+            await asyncio.wait(either)
+        return self._hurry.is_set()
 
     def _enter(self, phase: Phase, attempt: int) -> PhaseChanged:
         self.countdown.phase = phase

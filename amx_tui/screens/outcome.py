@@ -7,7 +7,7 @@ from amx_tui.drafting.board import BatchLine, Board
 from amx_tui.drafting.model import Band, RunState
 from amx_tui.llm.model import Failure, FailureKind
 from amx_tui.widgets.plain import Line
-from amx_tui.widgets.words import balance_words, duration, time_of_day
+from amx_tui.widgets.words import balance_words, clock, duration, time_of_day
 
 
 def silent_batches(board: Board, chosen: BatchLine | None) -> tuple[int, ...]:
@@ -54,6 +54,23 @@ def outcome_lines(
     ended: Line = [(words, "strong"), ("   R reviews them", "key"), (again, "warn")]
     failed = batch.failure if batch is not None else None
     return [ended, *(_failure_lines(failed) if failed is not None else ()), *_longer_lines(longer)]
+
+
+def waiting_lines(failure: Failure | None, left: float) -> list[Line]:
+    """Why a batch waits before it asks again, the seconds that are left of it, and what may spare it
+    the next wait."""
+    asks: Line = [
+        ("asks again by itself in ", ""),
+        (clock(left), "strong"),
+        ("   t ", "key"),
+        ("asks now", "warn"),
+        ("   del ", "key"),
+        ("gives it up", "warn"),
+    ]
+    if failure is None:
+        return [asks]
+    what, *rest = _failure_lines(failure)
+    return [what, asks, *rest]
 
 
 def _failure_lines(failure: Failure) -> list[Line]:

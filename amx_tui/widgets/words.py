@@ -1,29 +1,25 @@
-"""Numbers as people read them."""
+"""Numbers and times as people read them."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime
 
+from amx_tui.base.amounts import balance_words, money, number
+from amx_tui.base.times import clock, duration
 
-def number(value: int) -> str:
-    """41 812, with a thin look: groups of three."""
-    return f"{value:,}".replace(",", " ")
-
-
-def money(usd: float | None) -> str:
-    """USD; an unknown amount is said, never shown as zero."""
-    if usd is None:
-        return "unknown cost"
-    if usd and usd < 0.01:
-        return f"$ {usd:.4f}"
-    return f"$ {usd:.2f}"
-
-
-def balance_words(available: float, currency: str) -> str:
-    """What an account has left, in its own currency; never shown nearer to nothing than it is."""
-    sign = f"{currency} " if currency else ""
-    return f"{sign}{available:,.2f}".replace(",", " ")
+__all__ = [
+    "age",
+    "balance_words",
+    "clock",
+    "duration",
+    "moment",
+    "money",
+    "now",
+    "number",
+    "origin",
+    "time_of_day",
+]
 
 
 def age(seconds: float) -> str:
@@ -39,22 +35,6 @@ def age(seconds: float) -> str:
 def origin(source: str, fetched_at: float | None, at: float) -> str:
     """Where a figure comes from, and how old it is if it was fetched."""
     return source if fetched_at is None else f"{source}, {age(at - fetched_at)}"
-
-
-def duration(seconds: float) -> str:
-    """`9 s`, `4 min`, `1 h 20 min`."""
-    if seconds < 90:
-        return f"{max(round(seconds), 0)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def clock(seconds: float) -> str:
-    """`2:58`, for what counts down or up."""
-    whole = max(int(seconds), 0)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def now() -> float:

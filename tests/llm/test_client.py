@@ -7,14 +7,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from amx_tui import __version__
 from amx_tui.base.problem import Problem
 from amx_tui.config.model import Settings
-from amx_tui.llm.client import Client
+from amx_tui.llm.client import Call, Client
 from amx_tui.llm.model import (
     AnswerText,
     BudgetRaise,
@@ -394,6 +394,91 @@ async def test_a_rate_limit_is_waited_out_as_long_as_the_provider_says(
     assert [wait.seconds for wait in of(RetryWait, events)] == [7.0, 5.0]
     assert all(wait.failure.is_retried for wait in of(RetryWait, events))
     assert "max organization concurrency" in of(RetryWait, events)[1].failure.why
+
+
+async def test_an_hour_is_waited_out_too_where_the_provider_says_so(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(
+        error(429, "slow down", "rate_limit_reached_error", {"Retry-After": "3600"}),
+        stream(content=SAID),
+    )
+    waits = Waits()
+    events, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert (failure, answer_of(events)) == (None, SAID)
+    assert waits.seconds == [3600.0]
+
+
+async def asleep(_: float) -> None:
+    await asyncio.Event().wait()
+
+
+async def reach(call: Call, kind: type[CallEvent]) -> tuple[asyncio.Task[Any], asyncio.Event]:
+    """A call under way, and an event that is set when it comes to a `kind`."""
+    reached = asyncio.Event()
+
+    async def consume() -> list[CallEvent]:
+        seen = []
+        async with aclosing(call.events()) as events:
+            async for one in events:
+                seen.append(one)
+                if isinstance(one, kind):
+                    reached.set()
+        return seen
+
+    return asyncio.create_task(consume()), reached
+
+
+async def test_whoever_does_not_want_to_wait_tries_at_once(provider: ScriptedProvider) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.script(limited, stream(content=SAID))
+    async with client_for(setup_for(base=provider.base_url), sleep=asleep) as client:
+        call = client.call(MESSAGES)
+        assert not call.hurry()  # it waits for nothing
+        before = asyncio.all_tasks()
+        task, waiting = await reach(call, RetryWait)
+        await waiting.wait()
+        assert call.hurry()
+        assert answer_of(await task) == SAID
+        assert not call.hurry()
+        assert asyncio.all_tasks() == before
+
+
+async def test_what_lets_one_through_lets_the_others_try(provider: ScriptedProvider) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.script(limited, limited)
+    async with client_for(setup_for(base=provider.base_url), concurrency=2, sleep=asleep) as client:
+        calls = [client.call(MESSAGES) for _ in range(2)]
+        tasks = [await reach(call, RetryWait) for call in calls]
+        for _, waiting in tasks:
+            await waiting.wait()
+        queued = asyncio.create_task(collect(client.call(MESSAGES)))
+        await asyncio.sleep(0)
+        assert calls[0].hurry()
+        for task, _ in tasks:
+            assert answer_of(await task)
+        assert (await queued)[1] is None
+    assert len(provider.calls) == 5
+
+
+async def test_one_that_is_refused_again_waits_again_and_holds_the_others_up(
+    provider: ScriptedProvider,
+) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.answer = lambda body: limited
+    async with client_for(setup_for(base=provider.base_url), concurrency=2, sleep=asleep) as client:
+        calls = [client.call(MESSAGES) for _ in range(2)]
+        tasks = [await reach(call, RetryWait) for call in calls]
+        for _, waiting in tasks:
+            await waiting.wait()
+            waiting.clear()
+        assert calls[0].hurry()
+        await tasks[0][1].wait()
+        assert not tasks[1][1].is_set()
+        for task, _ in tasks:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in tasks), return_exceptions=True)
+    assert len(provider.calls) == 3
 
 
 async def test_without_a_hint_each_wait_is_longer_than_the_one_before(

@@ -1,0 +1,23 @@
+"""Numbers as people read them, wherever they are told: on a screen, in a report, in a shell."""
+
+from __future__ import annotations
+
+
+def number(value: int) -> str:
+    """41 812, with a thin look: groups of three."""
+    return f"{value:,}".replace(",", " ")
+
+
+def money(usd: float | None) -> str:
+    """USD; an unknown amount is said, never shown as zero."""
+    if usd is None:
+        return "unknown cost"
+    if usd and usd < 0.01:
+        return f"$ {usd:.4f}"
+    return f"$ {usd:.2f}"
+
+
+def balance_words(available: float, currency: str) -> str:
+    """What an account has left, in its own currency; never shown nearer to nothing than it is."""
+    sign = f"{currency} " if currency else ""
+    return f"{sign}{available:,.2f}".replace(",", " ")
