@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from amx_tui.base.times import moment_in
 from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
 from amx_tui.llm.countdown import Countdown
 from amx_tui.llm.exchange import Broken, Exchange
@@ -233,7 +234,7 @@ class Call:
             if failure.kind is FailureKind.MODEL_MISSING:
                 failure = await client._say_available(failure)
             if not failure.is_retried or failures[failure.kind] >= row.attempts:
-                raise CallFailed(replace_retried(failure, False))
+                raise CallFailed(_give_up(failure))
             # Jitter keeps several calls that were refused together from coming back together.
             wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
             wait = max(wait, failure.retry_after or 0.0)
@@ -299,6 +300,14 @@ class Call:
         )
         instead = other if other is not None and other in body else ""
         return ParameterDrop(name, f"{setup.endpoint.provider.title} said: {said}", instead)
+
+
+def _give_up(failure: Failure) -> Failure:
+    """`failure`, which is not waited out once more; the person may do that."""
+    if failure.is_retried and failure.retry_after is not None:
+        until = f"It asks to wait until {moment_in(failure.retry_after)}"
+        failure = replace(failure, remedy=f"{failure.remedy}. {until}")
+    return replace_retried(failure, False)
 
 
 def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None:

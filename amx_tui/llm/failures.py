@@ -127,22 +127,17 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
         FailureKind.RATE_LIMITED: FailureRow(
             what=("{provider} limits how much this account may ask at once (429)",),
             why=(_SAID, "New accounts have low limits"),
-            # Said while it is waited out as well, so that it names no key that only helps afterwards.
+            # Said while it is waited out as well.
             remedy=(
                 When(
                     "tokens",
-                    "Lower column_batch_size (now {batch_size}): tokens are what is counted. A higher"
-                    " tier is asked for at {limit_page}. t tries {again}",
+                    "Press t to try again, or lower column_batch_size (now {batch_size}): tokens are"
+                    " what is counted. A higher tier is asked for at {limit_page}",
                 ),
-                When(
-                    "tokens",
-                    "Lower column_batch_size (now {batch_size}): tokens are what is counted; or ask"
-                    " {provider} for a higher tier. t tries {again}",
-                ),
-                "Lower column_batch_size (now {batch_size}), or ask for a higher tier at {limit_page}."
-                " t tries {again}",
-                "Lower column_batch_size (now {batch_size}), or ask {provider} for a higher tier."
-                " t tries {again}",
+                "Press t to try again, lower column_batch_size (now {batch_size}), or ask for a higher"
+                " tier at {limit_page}",
+                "Press t to try again, lower column_batch_size (now {batch_size}), or ask {provider}"
+                " for a higher tier",
             ),
             attempts=7,
             first_wait=1.0,
@@ -431,7 +426,6 @@ def classify(
         kind = FailureKind.DAY_LIMITED
     if wait is not None:
         words["reset"] = moment_in(wait)
-        words["again"] = f"again, best from {words['reset']} on"
     if _IN_TOKENS.search(message):
         words["tokens"] = "yes"
     failure = describe(kind, setup, status=status, retry_after=wait, **words)
@@ -593,7 +587,6 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
         if key is None or key.secret.startswith(row.key_prefix)
         else row.key_prefix,
         "no_key": "" if key else "yes",
-        "again": "again",
         "limit_page": limit_page_for(endpoint.provider, base),
         "key_page": key_page_for(endpoint.provider, base),
         "model": one_line(model.id, 80),

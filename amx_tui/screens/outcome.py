@@ -62,10 +62,12 @@ def waiting_lines(failure: Failure | None, left: float) -> list[Line]:
     asks: Line = [
         ("asks again by itself in ", ""),
         (clock(left), "strong"),
-        ("   t ", "key"),
-        ("asks now", "warn"),
-        ("   del ", "key"),
-        ("gives it up", "warn"),
+        (" · ", "dim"),
+        ("t", "key"),
+        (" asks now", "warn"),
+        (" · ", "dim"),
+        ("del", "key"),
+        (" gives it up", "warn"),
     ]
     if failure is None:
         return [asks]

@@ -97,7 +97,7 @@ CASES = {
     "429 by tokens": Case(
         error(429, "request reached organization TPM rate limit", "rate_limit_reached_error"),
         Kind.RATE_LIMITED,
-        ("Lower column_batch_size (now 10): tokens", "platform.moonshot.cn/docs/pricing/limits"),
+        ("lower column_batch_size (now 10): tokens", "platform.moonshot.cn/docs/pricing/limits"),
     ),
     "429 by day": Case(
         error(429, "request reached organization TPD rate limit", "rate_limit_reached_error"),
@@ -456,14 +456,18 @@ def test_a_moment_when_the_limit_ends_is_understood(factor: int) -> None:
     assert failure.is_retried
 
 
-def test_hours_are_waited_out_and_the_moment_is_told() -> None:
-    headers = {"retry-after": str(3 * 86_400)}
-    failure = classify(429, "rate_limit_reached_error", "", headers, setup_for())
-    assert failure.is_retried
-    assert failure.retry_after == 3 * 86_400
-    # Such as "best from 3 December, 14:05 on": a person may think better of it.
+async def test_who_is_still_refused_after_many_waits_is_told_until_when(
+    provider: ScriptedProvider,
+) -> None:
+    headers = {"Retry-After": str(3 * 86_400)}
+    provider.answer = lambda body: error(429, "", "rate_limit_reached_error", headers)
+    waits = Waits()
+    _, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert failure is not None
+    assert waits.seconds == [3 * 86_400.0] * 6
+    # Such as "3 December, 14:05".
     month = time.strftime("%B", time.localtime(time.time() + 3 * 86_400))
-    assert "best from" in failure.remedy and month in failure.remedy
+    assert "asks to wait until" in failure.remedy and month in failure.remedy
 
 
 def test_what_a_server_says_is_quoted_clean_and_short() -> None:
