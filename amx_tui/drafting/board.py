@@ -99,7 +99,8 @@ class BatchLine:
     phase_at: float | None = None  # since when it is in this state
     retry_at: float | None = None  # when a waiting one asks again
     waits_for: Failure | None = None  # what it waits out until then
-    usage: Usage = field(default_factory=Usage)  # exact, of the attempts that reported it
+    usage: Usage = field(default_factory=Usage)  # of the attempts that have ended
+    is_guessed: bool = False  # one of them did not tell it
     usd: float | None = None
     failure: Failure | None = None
     reasoning_tail: str = ""
@@ -121,7 +122,7 @@ class BatchLine:
     @property
     def is_exact(self) -> bool:
         """Whether all its tokens are the provider's own figures."""
-        return self.reasoning_bytes + self.answer_bytes == 0
+        return not self.is_guessed and self.reasoning_bytes + self.answer_bytes == 0
 
     def elapsed(self, now: float) -> float:
         """Seconds since it began, or that it took."""
@@ -255,7 +256,8 @@ class Board:
                     line.attempt = attempt
                 line.retry_at = line.waits_for = None
                 self._move(line, _STATE_OF_PHASE[phase], at)
-            case UsageReported(_, usage, usd):
+            case UsageReported(_, usage, usd, is_exact):
+                line.is_guessed = line.is_guessed or not is_exact
                 self._streamed_bytes -= line.reasoning_bytes + line.answer_bytes
                 line.reasoning_bytes = line.answer_bytes = 0
                 line.usage += usage

@@ -45,6 +45,7 @@ from amx_tui.drafting.model import (
 )
 from amx_tui.drafting.plan import narrow_batch
 from amx_tui.drafting.reader import AnswerReader
+from amx_tui.drafting.spending import Capped, Outlay, Spending
 from amx_tui.llm.model import (
     Allowance,
     AnswerText,
@@ -62,9 +63,9 @@ from amx_tui.llm.model import (
     ReasoningText,
     RetryWait,
     Usage,
+    UsageMissing,
     UsageSeen,
 )
-from amx_tui.llm.rates import cost
 
 # Requests of one batch beyond its first: an answer that is cut, or that leaves targets out, is worth
 # asking for the rest, but not for ever.
@@ -78,15 +79,6 @@ WORKERS = 8
 # Where the consumer is slower than the models, they wait for it: events, and characters of text.
 _MOST_EVENTS = 256
 _MOST_CHARACTERS = 64_000
-
-# Under a cap. Bytes of streamed text a token, until the provider reports the exact figure.
-_BYTES_PER_TOKEN = 4
-# A prompt's tokens are estimated, and lists of names up to a fifth too low.
-_PROMPT_MARGIN = 1.25
-# Where the cap does not pay for the whole output budget of all requests, each may have so many times
-# what its answer is expected to take before another one is sent beside it.
-_AMPLE = 4
-
 
 _Result = TypeVar("_Result")
 
@@ -131,18 +123,11 @@ class _Work:
     call: Call | None = None
     phase: Phase | None = None
     attempts: int = 0  # of all its calls
-    reserved: float = 0.0  # USD that the next request is expected to cost
-    granted: float = 0.0  # USD that the request which is out costs at most
-    prompt_usd: float = 0.0  # of the request which is out
-    streamed: int = 0  # bytes of text that came of it, and are in no usage yet
+    outlay: Outlay = field(default_factory=Outlay)
     unusable: int = 0
     task: asyncio.Task[None] | None = None
     has_ended: bool = False  # it said how
     is_given_up: bool = False  # by a person
-
-
-class _Capped(Exception):
-    """The cap does not pay for a request, or for the rest of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +180,11 @@ class Run:
         self.plan = plan
         self.id = run_id
         self.state = RunState.RUNNING
-        self.spent_usd = 0.0
+        self.spending = Spending(plan.cap_usd, rates, already_usd)
         self._client = client
         self._recorder = recorder
-        self._rates = rates
         self._clock = clock
         self._workers = max(workers, 1)
-        self._already_usd = already_usd
-        self._unreported_usd = 0.0  # requests that ended without a usage, as they were estimated
-        self._freed = asyncio.Event()  # what a request had set aside is free again
         self._failure: Failure | None = None
         self._works = {batch.number: _Work(batch, batch.targets) for batch in plan.batches}
         self._pending = deque(self._works.values())
@@ -270,12 +251,6 @@ class Run:
         """The targets of a batch that no suggestion came for yet."""
         work = self._works.get(batch)
         return work.missing if work is not None else ()
-
-    @property
-    def cost_usd(self) -> float:
-        """What the run cost with all that went before: as reported, and estimated where a request
-        ended without a usage."""
-        return self._already_usd + self.spent_usd + self._unreported_usd
 
     # What a person orders. -----------------------------------------------------------------------
 
@@ -345,13 +320,13 @@ class Run:
     def _start_batches(self, group: asyncio.TaskGroup) -> None:
         while self._pending and len(self._active) < self._workers:
             work = self._pending[0]
-            if not self._can_pay(work.batch):
+            if not self.spending.can_pay(work.batch.estimate):
                 if not self._active:
                     self._halt(RunState.CAPPED)
                 return  # what is in flight may turn out cheaper than it was expected to be
             self._pending.popleft()
             work.has_ended = work.is_given_up = False
-            work.reserved = work.batch.estimate.usd or 0.0
+            self.spending.open(work.outlay, work.batch.estimate)
             self._active.add(work)
             work.task = group.create_task(self._work(work), name=f"batch {work.batch.number}")
             work.task.add_done_callback(partial(self._leave, work))
@@ -361,8 +336,7 @@ class Run:
         run breaks off nobody gave up: it is simply missing, and asked again when the run goes on."""
         self._active.discard(work)
         work.task = None
-        work.reserved = 0.0
-        self._free()
+        self.spending.close(work.outlay)
         if task.cancelled() and work.is_given_up:
             self._say(BatchCancelled(work.batch.number, work.missing, self._clock()))
         self._changed.set()
@@ -384,99 +358,55 @@ class Run:
             )
             if not may_end and not work.has_ended and work.task is not None:
                 work.task.cancel()
-        self._free()
+        self.spending.end()
         self._changed.set()
 
     # The cap. ------------------------------------------------------------------------------------
 
-    def _can_pay(self, batch: Batch) -> bool:
-        """Whether the cap allows this batch beside everything that is spent and in flight."""
-        cap, estimate = self.plan.cap_usd, batch.estimate.usd
-        if cap is None or estimate is None:
-            return True
-        reserved = sum(work.granted or work.reserved for work in self._active)
-        return self.cost_usd + reserved + estimate <= cap
-
     async def _grant(
         self, work: _Work, batch: Batch, prompt_tokens: int, wanted: int, least: int
     ) -> int:
-        """Sets aside what a request may cost at most, so that all that are out together cannot pass
-        the cap; see `Allowance.grant`. Where the cap pays for no further request, the run ends.
+        """See `Allowance.grant`. Where the cap pays for no further request, the run ends.
 
         Raises:
-            _Capped: no further request is made.
+            Capped: no further request is made.
         """
-        if (
-            least > 1
-        ):  # the request before spent all that it had, and told no usage if this is not 0
-            self._unreported_usd += work.granted
-            work.streamed = 0
-        self._settle(work, batch.estimate.usd or 0.0)
-        cap, rates = self.plan.cap_usd, self._rates
-        if cap is None or rates is None:
-            return wanted
-        expected = batch.estimate.output_tokens
-        least = min(max(least, expected), wanted)
-        ample = min(max(least, _AMPLE * expected), wanted)
-        prompt_tokens = max(round(prompt_tokens * _PROMPT_MARGIN), batch.estimate.input_tokens)
-        prompt_usd = cost(Usage(prompt_tokens), rates) or 0.0
-        while self.state is RunState.RUNNING:
-            granted_usd = sum(other.granted for other in self._active)
-            left = cap - self.cost_usd - granted_usd - prompt_usd
-            if rates.output > 0:
-                pays = int(left * 1e6 / rates.output)
-            else:
-                pays = wanted if left >= 0 else 0
-            if pays >= ample or (pays >= least and not granted_usd):
-                asking = sum(1 for other in self._active if not other.granted) + len(self._pending)
-                share = pays // max(min(asking, self._workers), 1)
-                budget = min(wanted, pays, max(ample, share))
-                work.prompt_usd = prompt_usd
-                work.granted = prompt_usd + budget * rates.output / 1e6
-                return budget
-            if not granted_usd:
-                self._halt(RunState.CAPPED)
-                break
-            self._freed.clear()
-            await self._freed.wait()  # what is out may turn out cheaper
-        raise _Capped
 
-    def _settle(self, work: _Work, estimate: float = 0.0) -> None:
-        """The request that was out is over. Without a usage, what came of it counts as `estimate`, or
-        as the text that came where that is more."""
-        if work.streamed:
-            self._unreported_usd += max(work.prompt_usd + self._streamed_usd(work), estimate)
-        work.granted = work.prompt_usd = 0.0
-        work.streamed = 0
-        self._free()
+        def asking() -> int:
+            waiting = sum(1 for other in self._active if not other.outlay.granted)
+            return min(waiting + len(self._pending), self._workers)
 
-    def _free(self) -> None:
-        self._freed.set()
-        self._changed.set()
-
-    def _streamed_usd(self, work: _Work) -> float:
-        rate = self._rates.output if self._rates is not None else 0.0
-        return work.streamed / _BYTES_PER_TOKEN * rate / 1e6
+        try:
+            return await self.spending.grant(
+                work.outlay,
+                batch,
+                prompt_tokens=prompt_tokens,
+                wanted=wanted,
+                least=least,
+                asking=asking,
+            )
+        except Capped:
+            self._halt(RunState.CAPPED)
+            raise
 
     def _count(self, work: _Work, text: str) -> None:
-        """Counts text that came. Where a provider does not keep to the limit that it was given, what
-        is out is broken off before it costs more than the cap.
+        """Counts text that came. Where it costs more than the cap, what is out is broken off.
 
         Raises:
-            _Capped: the cap is reached.
+            Capped: the cap is reached.
         """
-        work.streamed += len(text.encode("utf-8", "replace"))
-        cap = self.plan.cap_usd
-        if cap is None or self._rates is None:
-            return
-        out = sum(other.prompt_usd + self._streamed_usd(other) for other in self._active)
-        if self.cost_usd + out <= cap:
+        if self.spending.count(work.outlay, text):
             return
         self._halt(RunState.CAPPED)
         for other in self._active:
             if other is not work and not other.has_ended and other.task is not None:
                 other.task.cancel()
-        raise _Capped
+        raise Capped
+
+    def _report(self, work: _Work, usage: Usage, *, is_exact: bool = True) -> None:
+        usd = self.spending.report(work.outlay, usage)
+        self._say(UsageReported(work.batch.number, usage, usd, is_exact))
+        self._changed.set()
 
     # One batch. ----------------------------------------------------------------------------------
 
@@ -520,7 +450,7 @@ class Run:
             else:
                 again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
             if again:
-                work.reserved = narrow_batch(work.batch, rest).estimate.usd or 0.0
+                work.outlay.expected = narrow_batch(work.batch, rest).estimate.usd or 0.0
                 if is_refused:
                     searches -= len(again)
                 else:
@@ -564,16 +494,16 @@ class Run:
                         case PhaseChanged(phase, attempt):
                             work.phase = phase
                             work.attempts = attempts_before + attempt
+                            work.outlay.is_out = phase is not Phase.CONNECTING
                             self._say(BatchPhase(number, phase, work.attempts, self._clock()))
                         case UsageSeen(usage):
-                            usd = cost(usage, self._rates)
-                            self.spent_usd += usd or 0.0
-                            work.streamed = 0
-                            self._settle(work)
-                            self._say(UsageReported(number, usage, usd))
+                            self._report(work, usage)
+                        case UsageMissing(output):
+                            usage = self.spending.guess(work.outlay, batch.estimate, output)
+                            self._report(work, usage, is_exact=False)
                         case RetryWait(seconds, why):
                             work.phase = None
-                            self._settle(work, batch.estimate.usd or 0.0)
+                            self.spending.refused(work.outlay)
                             self._say(WaitingToRetry(number, seconds, why, self._clock()))
                         case BudgetRaise(spent, budget):
                             self._say(BudgetRaised(number, spent, budget, self._clock()))
@@ -585,12 +515,16 @@ class Run:
                     await self._has_room.wait()
         except CallFailed as failed:
             failure = failed.failure
-        except _Capped:
+            self.spending.refused(work.outlay)  # else its usage was told, or told to be missing
+        except Capped:
             is_capped = True
         finally:
             work.call = work.phase = None
-            work.reserved = 0.0
-            self._settle(work, batch.estimate.usd or 0.0)
+            work.outlay.expected = 0.0
+            if work.outlay.is_out:  # broken off by us
+                usage = self.spending.guess(work.outlay, batch.estimate)
+                self._report(work, usage, is_exact=False)
+            self._changed.set()
         result = _Answer(failure, finish_reason == "length", is_capped)
         self._draft(work, reader.finish(is_whole=result.is_whole))
         work.unusable += reader.unusable

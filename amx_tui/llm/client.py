@@ -35,6 +35,7 @@ from amx_tui.llm.model import (
     PhaseChanged,
     RetryWait,
     Setup,
+    UsageMissing,
     UsageSeen,
 )
 from amx_tui.llm.network import open_http
@@ -201,6 +202,8 @@ class Call:
             if exchange.usage is not None:
                 prompt_tokens = exchange.usage.input or prompt_tokens
                 yield UsageSeen(exchange.usage)
+            elif exchange.is_billed:
+                yield UsageMissing(budget if exchange.finish == "length" else 0)
             if broken is None:
                 finish = exchange.finish or "stop"
                 if finish == "content_filter":
