@@ -83,6 +83,7 @@ class Session:
         self._stop_is_wanted = False  # by somebody who did so before the run began
         self._client: Client | None = None
         self._refused: dict[tuple[str, str], set[str]] = {}  # parameters, by base and model
+        self._limits: dict[tuple[str, str], dict[str, int]] = {}  # tokens, by base and model
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
         self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
@@ -296,6 +297,7 @@ class Session:
             draft.setup,
             concurrency=draft.concurrency,
             refused=self._refused.setdefault(model, set()),
+            limits=self._limits.setdefault(model, {}),
             transport=make() if make is not None else None,
         )
 

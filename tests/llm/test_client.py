@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from amx_tui.llm.model import (
     CallEvent,
     Ended,
     FailureKind,
+    Message,
     ParameterDrop,
     Phase,
     PhaseChanged,
@@ -29,6 +31,7 @@ from amx_tui.llm.model import (
     Usage,
     UsageSeen,
 )
+from amx_tui.llm.tokens import estimate_prompt
 from tests.llm.setups import (
     MESSAGES,
     SECRET,
@@ -269,6 +272,144 @@ async def test_max_tokens_is_replaced_where_only_its_other_name_is_known(
     assert of(ParameterDrop, events)[0].instead == "max_completion_tokens"
     assert provider.requests[1].body["max_completion_tokens"] == 32_768
     assert "max_tokens" not in provider.requests[1].body
+
+
+# What is sent, and how a provider may refuse it.
+NAMED = {
+    "temperature": ("kimi-k2-thinking", "invalid temperature: only 1 is allowed for this model"),
+    "logprobs": ("moonshot-v1-128k", "logprobs is not supported"),
+    "top_logprobs": ("moonshot-v1-128k", "unknown field top_logprobs"),
+    "reasoning": ("kimi-k2-thinking", "Unrecognized request argument supplied: reasoning"),
+    "reasoning_effort": ("kimi-k3", "invalid reasoning_effort: object expected"),
+    "thinking": ("kimi-k2.6", "invalid thinking: only type=enabled is allowed for this model"),
+    "stream_options": ("kimi-k2-thinking", "Unknown parameter: 'stream_options.include_usage'."),
+    "max_tokens": ("kimi-k2-thinking", "max_tokens is deprecated, use max_completion_tokens"),
+}
+
+
+@pytest.mark.parametrize("shape", ["moonshot", "openai", "pydantic", "text"])
+@pytest.mark.parametrize("name", NAMED)
+async def test_whatever_is_refused_by_name_is_left_out_said_once_and_remembered(
+    provider: ScriptedProvider, name: str, shape: str
+) -> None:
+    model, message = NAMED[name]
+    refusals = {
+        "moonshot": error(400, message, "invalid_request_error"),
+        "openai": status(400, {"error": {"message": "Unsupported", "param": name, "code": "x"}}),
+        "pydantic": status(
+            422, {"detail": [{"type": "extra_forbidden", "loc": ["body", name], "msg": "No"}]}
+        ),
+        "text": status(400, message),
+    }
+    provider.answer = lambda body: refusals[shape] if name in body else stream(content=SAID)
+    effort = "none" if name == "thinking" else "low"
+    setup = setup_for("kimi", model, base=provider.base_url)
+    setup = replace(setup, settings=replace(setup.settings, reasoning_effort=effort))
+    async with client_for(setup) as client:
+        events, failure = await collect(client.call(MESSAGES))
+        later, _ = await collect(client.call(MESSAGES))
+    assert failure is None and answer_of(events) == SAID
+    dropped = [drop for drop in of(ParameterDrop, events) if drop.name == name]
+    # What the model pins is not sent, and said as well.
+    assert len(dropped) == 1 and of(ParameterDrop, later) == []
+    assert [name in request.body for request in provider.calls] == [True, False, False]
+    budgets = [
+        request.body.get("max_tokens", request.body.get("max_completion_tokens"))
+        for request in provider.calls
+    ]
+    assert len(set(budgets)) == 1 and budgets[0]
+
+
+# How servers say that prompt (1 000 tokens, as they count) and output are too much, and the most output
+# that they give: as their context leaves it, or of any request.
+TOO_MUCH = {
+    "vLLM": (
+        "'max_tokens' or 'max_completion_tokens' is too large: {budget}. This model's maximum context"
+        " length is 16384 tokens and your request has 1000 input tokens.",
+        15_384,
+    ),
+    "OpenAI, context": (
+        "This model's maximum context length is 16,384 tokens. However, you requested {total} tokens"
+        " (1000 in the messages, {budget} in the completion).",
+        15_384,
+    ),
+    "Moonshot": (
+        "Invalid request: Your request exceeded model token limit: 8192 (requested: {total})",
+        7_192,
+    ),
+    "OpenAI, output": (
+        "max_tokens is too large: {budget}. This model supports at most 16384 completion tokens,"
+        " whereas you provided {budget}.",
+        16_384,
+    ),
+    "DeepSeek": ("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8_192),
+    "Groq": ("`max_tokens` must be less than or equal to `8192`, the maximum value", 8_192),
+}
+
+
+@pytest.mark.parametrize("whose", TOO_MUCH)
+async def test_who_asked_for_too_much_output_asks_for_what_there_is(
+    provider: ScriptedProvider, whose: str
+) -> None:
+    message, room = TOO_MUCH[whose]
+
+    def answer(body: Mapping[str, Any]) -> Reply:
+        budget = body["max_tokens"]
+        if budget <= room:
+            return stream(content=SAID)
+        said = message.format(budget=budget, total=budget + 1_000)
+        return error(400, said, "invalid_request_error")
+
+    provider.answer = answer
+    setup = setup_for("local", "qwen-thinking", base=provider.base_url)
+    prompt = (Message("user", "x" * 3_500),)
+    limits: dict[str, int] = {}
+    for _ in range(2):  # the second run of the session knows it
+        client = Client(setup, concurrency=1, limits=limits, sleep=Waits())
+        events, failure = await collect(client.call(prompt))
+        again, _ = await collect(client.call(prompt))
+        await client.aclose()
+        assert failure is None and answer_of(events) == SAID
+        assert len(of(ParameterDrop, events)) == 1 and of(ParameterDrop, again) == []
+    budgets = [request.body["max_tokens"] for request in provider.calls]
+    assert budgets[:2] == [32_768, room]
+    # Our own estimate of the prompt keeps a distance to a context that is known now.
+    assert len(budgets) == 5 and all(room - 300 < budget <= room for budget in budgets[2:])
+
+
+async def test_a_prompt_that_leaves_no_room_is_too_long_and_not_asked_again(
+    provider: ScriptedProvider,
+) -> None:
+    message = (
+        "This model's maximum context length is 4096 tokens, your request has 4000 input tokens"
+    )
+    provider.answer = lambda body: error(400, message, "invalid_request_error")
+    _, failure = await ask(setup_for("local", "qwen-thinking", base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
+    assert len(provider.calls) == 1
+
+
+async def test_a_server_that_is_never_content_is_not_asked_for_ever(
+    provider: ScriptedProvider,
+) -> None:
+    provider.answer = lambda body: error(
+        400, f"max_tokens: at most {body.get('max_tokens', 2) - 1}", "invalid_request_error"
+    )
+    _, failure = await ask(setup_for("local", "qwen-thinking", base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.BAD_REQUEST
+    assert len(provider.calls) <= 6
+
+
+async def test_the_output_never_asks_for_more_than_the_context_leaves(
+    provider: ScriptedProvider,
+) -> None:
+    """The provider counts the prompt; our estimate of a list of names may be a fifth too low."""
+    names = " ".join(f"X_LEGACY_FLG_{n}" for n in range(600))
+    setup = setup_for("kimi", "moonshot-v1-8k", base=provider.base_url, max_tokens=8_000)
+    async with client_for(setup) as client:
+        await collect(client.call([Message("user", names)]))
+    [request] = provider.calls
+    assert request.body["max_tokens"] + 1.2 * estimate_prompt([Message("user", names)]) < 8_192
 
 
 async def test_a_field_that_names_the_parameter_is_believed_before_the_sentence(
