@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import balance_words
 from amx_tui.base.times import moment_in
 from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
 from amx_tui.llm.countdown import Countdown
@@ -113,6 +114,16 @@ class Client:
         if not self._available:
             return failure
         return replace(failure, remedy=f"{failure.remedy}. This key has {self._available}")
+
+    async def _say_balance(self, failure: Failure) -> Failure:
+        """`failure` with what the account has left now, where the provider tells it."""
+        from amx_tui.llm.services import read_left
+
+        balance = await read_left(self._http, self.setup)
+        if balance is None:
+            return failure
+        left = balance_words(balance.available, balance.currency)
+        return replace(failure, what=f"{failure.what}: its balance is {left}")
 
     def _end_waits(self) -> None:
         for call in self._waiting:
@@ -256,6 +267,8 @@ class Call:
                 raise CallFailed(replace_retried(failure, row.leaves_rest))
             if failure.kind is FailureKind.MODEL_MISSING:
                 failure = await client._say_available(failure)
+            elif failure.kind is FailureKind.QUOTA_SPENT:
+                failure = await client._say_balance(failure)
             if not failure.is_retried or failures[failure.kind] >= row.attempts:
                 raise CallFailed(_give_up(failure))
             # Jitter keeps several calls that were refused together from coming back together.

@@ -311,13 +311,11 @@ class DraftingScreen(Room):
         """How it ended, and the keys that go on."""
         session = self.session
         silent = silent_batches(board, batch)
-        profile = session.draft.setup.profile.name if session.draft is not None else ""
         return outcome_lines(
             board,
             batch,
             longer=session.longer_silence(silent) if silent else None,
             other_host=host_of(session.other_base or ""),
-            account=session.workspace.accounts.get(profile),
         )
 
     # Keys. ---------------------------------------------------------------------------------------
@@ -438,7 +436,8 @@ def _state_words(batch: BatchLine, at: float) -> str:
             return "queued"
         case BatchState.RETRYING if batch.retry_at is not None:
             status = batch.waits_for.status if batch.waits_for is not None else None
-            return f"{status or 'waits'} · {clock(batch.retry_at - at)}"
+            left = batch.retry_at - at
+            return f"{status or 'waits'} · {f'{left:.0f} s' if left < 60 else clock(left)}"
         case BatchState.QUEUED:
             return "queued"
         case BatchState.FINISHED if batch.missing:

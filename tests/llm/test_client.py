@@ -516,6 +516,24 @@ async def test_an_answer_that_the_filter_stopped_is_kept_and_said(
     assert not failure.is_retried
 
 
+# Accounts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", [-1.25, None])
+async def test_an_account_without_money_is_told_what_it_has_left_and_asked_once(
+    provider: ScriptedProvider, told: float | None
+) -> None:
+    provider.balance = told
+    provider.answer = lambda body: error(429, "suspended", "exceeded_current_quota_error")
+    waits = Waits()
+    setup = setup_for(base=provider.base_url, bases=(provider.base_url,))
+    _, failure = await ask(setup, sleep=waits)
+    assert failure is not None and failure.kind is FailureKind.QUOTA_SPENT and failure.hits_all
+    assert ("its balance is ¥ -1.25" in failure.what) is (told is not None)
+    assert (len(provider.calls), waits.seconds) == (1, [])
+    assert {one.headers["authorization"] for one in provider.requests} == {f"Bearer {SECRET}"}
+
+
 # Retries -------------------------------------------------------------------------------------------
 
 
