@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
+from amx_tui.drafting.asking import Answer, Asking
 from amx_tui.drafting.model import (
     AnswerDelta,
     AskingAgain,
@@ -54,7 +55,6 @@ from amx_tui.llm.model import (
     CallFailed,
     Ended,
     Failure,
-    FailureKind,
     Message,
     ParameterDrop,
     Phase,
@@ -67,12 +67,6 @@ from amx_tui.llm.model import (
     UsageSeen,
 )
 
-# Requests of one batch beyond its first: an answer that is cut, or that leaves targets out, is worth
-# asking for the rest, but not for ever.
-MOST_FURTHER_CALLS = 2
-# Requests of one batch that look for the target that a content filter refuses: halving finds one among
-# ten with eight. Where there are several, what is left is marked without being asked any more.
-MOST_SEARCH_CALLS = 8
 # How many batches wait for an answer at once; the client's own limit is usually lower.
 WORKERS = 8
 
@@ -414,63 +408,37 @@ class Run:
         number = work.batch.number
         self._say(BatchStarted(number, self._clock()))
         work.unusable = 0
-        failure: Failure | None = None
-        wanted = work.missing
-        asks = deque([wanted])
-        further = MOST_FURTHER_CALLS
-        is_halved = False
-        has_asked_for_rest = False
-        refusal: Failure | None = None
-        refused: list[Target] = []
-        searches = MOST_SEARCH_CALLS
-        while asks:
-            asked = asks.popleft()
-            result = await self._ask(work, asked)
-            if result.is_capped:
+        asking = Asking(work.missing)
+        for asked in asking:
+            answer = await self._ask(work, asked)
+            if answer.is_capped:
                 return  # what the end of the run breaks off is simply missing
-            # Of two halves, the failure of one is not undone by the other.
-            is_refused = result.refused is not None
-            if not is_refused:
-                failure = result.failure or (failure if is_halved else None)
-            rest = tuple(target for target in asked if target in set(work.missing))
-            if result.failure is not None and result.failure.hits_all:
+            failure = answer.failure
+            if failure is not None and failure.hits_all:
                 work.has_ended = True
-                self._say(BatchFailed(number, result.failure, work.missing, self._clock()))
-                self._halt(RunState.FAILED, result.failure)
+                self._say(BatchFailed(number, failure, work.missing, self._clock()))
+                self._halt(RunState.FAILED, failure)
                 return
+            rest = tuple(target for target in asked if target in set(work.missing))
+            refused = len(asking.refused)
+            is_asked_again = asking.note(asked, rest, answer)
+            if failure is not None:
+                for target in asking.refused[refused:]:
+                    self._say(TargetRefused(number, target, failure, self._clock()))
             if self.state is not RunState.RUNNING:
                 break
-            if result.refused is not None:
-                again = _halve(rest) if searches >= 2 else []
-                if not again:  # what is left of the search is the offender, or too dear to find
-                    refusal = result.refused
-                    refused += rest
-                    for target in rest:
-                        self._say(TargetRefused(number, target, refusal, self._clock()))
-            else:
-                again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
-            if again:
+            if is_asked_again:
                 work.outlay.expected = narrow_batch(work.batch, rest).estimate.usd or 0.0
-                if is_refused:
-                    searches -= len(again)
-                else:
-                    further -= len(again)
-                is_halved = is_halved or len(again) > 1
-                has_asked_for_rest = has_asked_for_rest or result.is_whole
-                asks.extendleft(reversed(again))
-                self._say(AskingAgain(number, rest, self._clock(), result.failure))
+                self._say(AskingAgain(number, rest, self._clock(), failure))
         work.has_ended = True
         now = self._clock()
-        if failure is None and len(refused) == len(wanted):
-            failure = refusal
-        elif not set(work.missing).difference(refused):
-            failure = None
+        failure = asking.failure(work.missing)
         if failure is not None:
             self._say(BatchFailed(number, failure, work.missing, now))
         else:
             self._say(BatchFinished(number, work.missing, work.unusable, now))
 
-    async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> _Answer:
+    async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> Answer:
         """One call for `asked`, read as it streams."""
         batch = work.batch if asked == work.batch.targets else narrow_batch(work.batch, asked)
         number = batch.number
@@ -525,7 +493,7 @@ class Run:
                 usage = self.spending.guess(work.outlay, batch.estimate)
                 self._report(work, usage, is_exact=False)
             self._changed.set()
-        result = _Answer(failure, finish_reason == "length", is_capped)
+        result = Answer(failure, finish_reason == "length", is_capped)
         self._draft(work, reader.finish(is_whole=result.is_whole))
         work.unusable += reader.unusable
         return result
@@ -596,58 +564,6 @@ class Run:
                 "Make room on the disk or make it writable, then press t; what was shown is safe",
             )
         return RunEnded(RunState.FAILED, self._clock(), problem=problem)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """How a call ended. `is_cut`: the answer reached its length limit; `is_capped`: the spending cap
-    ended it, or kept it from being asked."""
-
-    failure: Failure | None
-    is_cut: bool
-    is_capped: bool
-
-    @property
-    def refused(self) -> Failure | None:
-        """The failure, where it is what the request says that the provider refuses."""
-        failure = self.failure
-        is_content = failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
-        return failure if is_content else None
-
-    @property
-    def is_whole(self) -> bool:
-        return self.failure is None and not self.is_cut and not self.is_capped
-
-
-def _choose_again(
-    rest: tuple[Target, ...],
-    answer: _Answer,
-    asked: int,
-    further: int,
-    has_asked_for_rest: bool,
-) -> list[tuple[Target, ...]]:
-    """What to ask again of the targets that an answer did not bring, one entry a request; `further`
-    is the most requests that are left."""
-    if not rest or further <= 0:
-        return []
-    failure = answer.failure
-    is_too_long = answer.is_cut or (
-        failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
-    )
-    if is_too_long and len(rest) == asked:
-        # As it is, it would only fail again; half of it may fit.
-        return _halve(rest) if further >= 2 else []
-    if failure is not None:
-        return [rest] if failure.is_retried else []
-    if answer.is_cut or not has_asked_for_rest:
-        return [rest]
-    return []
-
-
-def _halve(targets: tuple[Target, ...]) -> list[tuple[Target, ...]]:
-    """Two halves; none where there is nothing to halve."""
-    half = len(targets) // 2
-    return [targets[:half], targets[half:]] if half else []
 
 
 @asynccontextmanager

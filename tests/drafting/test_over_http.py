@@ -14,8 +14,9 @@ from itertools import chain
 import pytest
 
 from amx_tui.catalog.model import ColumnEvidence
+from amx_tui.drafting.asking import MOST_SEARCH_CALLS
 from amx_tui.drafting.board import BatchState, Board
-from amx_tui.drafting.engine import MOST_SEARCH_CALLS, Run
+from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import (
     AskingAgain,
     Band,
@@ -45,6 +46,7 @@ from tests.provider import (
     html,
     raw,
     stall,
+    status,
     stream,
     usage_of,
 )
@@ -325,6 +327,34 @@ async def test_an_answer_that_the_filter_stops_keeps_what_came(provider: Scripte
     assert names_of(provider)[1:] == [["BUKRS"], ["BELNR"]]
     assert board.drafted == 3
     assert [e.target.column for e in events if isinstance(e, TargetRefused)] == ["BUKRS"]
+
+
+async def test_a_batch_that_is_too_long_is_split_until_it_fits(provider: ScriptedProvider) -> None:
+    """The server has a smaller context than anybody told."""
+    plan = plan_of(table_of("BSEG", 11), setup=setup_of(batch_size=12))
+
+    def answer(body):  # type: ignore[no-untyped-def]
+        if len(asked_targets(body)) > 2:
+            said = "the request exceeds the available context size (900 tokens)"
+            return error(400, said, "exceed_context_size_error")
+        return draft(body)
+
+    provider.answer = answer
+    async with going(provider, plan, concurrency=1) as run:
+        events, board = await drive(run)
+    assert board.drafted == board.targets == 12
+    assert [len(names) for names in names_of(provider)][:4] == [12, 6, 3, 1]
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.FINISHED
+
+
+async def test_what_is_too_long_alone_ends_in_words(provider: ScriptedProvider) -> None:
+    plan = plan_of(table_of("BSEG", 3), setup=setup_of(batch_size=12))
+    provider.answer = lambda body: status(413)
+    async with going(provider, plan, concurrency=1) as run:
+        _, board = await drive(run)
+    assert [len(names) for names in names_of(provider)] == [4, 2, 1, 1, 2, 1, 1]
+    failure = board.batches[1].failure
+    assert failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
 
 
 async def test_token_probabilities_become_confidences(provider: ScriptedProvider) -> None:
