@@ -108,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
         "drafting.retry",
         "t",
         "try again",
-        "Ask again what failed; twice as long after a silence",
+        "Ask again what failed, or now what waits; after a silence with twice the time",
         4,
     ),
     Action("drafting.other_host", "o", "other host…", "A refused key at the provider's other host"),

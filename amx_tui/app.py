@@ -29,9 +29,9 @@ from amx_tui.config.folders import shown_path
 from amx_tui.screens.room import Room, tell
 from amx_tui.theme import AMX_THEME
 from amx_tui.widgets.bars import Whereabouts
+from amx_tui.widgets.hidden import Hidden
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, say
-from amx_tui.widgets.secret import Hidden
 from amx_tui.widgets.words import balance_words
 
 # A room is imported when somebody goes there for the first time: the first paint needs only one.

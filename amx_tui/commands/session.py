@@ -83,6 +83,7 @@ class Session:
         self._stop_is_wanted = False  # by somebody who did so before the run began
         self._client: Client | None = None
         self._refused: dict[tuple[str, str], set[str]] = {}  # parameters, by base and model
+        self._limits: dict[tuple[str, str], dict[str, int]] = {}  # tokens, by base and model
         self._first_silence = 0.0  # the longest one, in seconds, when the run began
         self._longer: Counter[int] = Counter()  # how often each batch was given twice as long
         self._reading = asyncio.Lock()
@@ -273,18 +274,13 @@ class Session:
         if run is not None:
             try:
                 draft = await self._claim(run, draft)
-                already_usd = await self._cost_of(run)
+                store = self.workspace.store
+                already_usd, _ = await asyncio.to_thread(store.spending, run)
             except BaseException:
                 await client.aclose()
                 self.workspace.store.let_go(run)
                 raise
         self._drive(draft, client, run, already_usd)
-
-    async def _cost_of(self, run: int) -> float:
-        """USD: what was reported, and what a request of this process cost that told no usage."""
-        spent, _ = await asyncio.to_thread(self.workspace.store.spending, run)
-        is_known = self.run is not None and self.run.id == run
-        return max(spent, self.run.cost_usd) if self.run is not None and is_known else spent
 
     async def _claim(self, run: int, draft: Draft) -> Draft:
         """The draft of a run that goes on, without what another process drafted since it was made."""
@@ -313,6 +309,7 @@ class Session:
             draft.setup,
             concurrency=draft.concurrency,
             refused=self._refused.setdefault(model, set()),
+            limits=self._limits.setdefault(model, {}),
             transport=make() if make is not None else None,
         )
 

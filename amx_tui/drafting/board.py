@@ -5,12 +5,12 @@ run; of the streamed text it keeps only the end.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from amx_tui.base.text import clean, one_line
+from amx_tui.base.times import duration, moment_in
 from amx_tui.catalog.model import Target
 from amx_tui.drafting.model import (
     AnswerDelta,
@@ -98,7 +98,9 @@ class BatchLine:
     ended_at: float | None = None
     phase_at: float | None = None  # since when it is in this state
     retry_at: float | None = None  # when a waiting one asks again
-    usage: Usage = field(default_factory=Usage)  # exact, of the attempts that reported it
+    waits_for: Failure | None = None  # what it waits out until then
+    usage: Usage = field(default_factory=Usage)  # of the attempts that have ended
+    is_guessed: bool = False  # one of them did not tell it
     usd: float | None = None
     failure: Failure | None = None
     reasoning_tail: str = ""
@@ -120,7 +122,7 @@ class BatchLine:
     @property
     def is_exact(self) -> bool:
         """Whether all its tokens are the provider's own figures."""
-        return self.reasoning_bytes + self.answer_bytes == 0
+        return not self.is_guessed and self.reasoning_bytes + self.answer_bytes == 0
 
     def elapsed(self, now: float) -> float:
         """Seconds since it began, or that it took."""
@@ -252,9 +254,10 @@ class Board:
                 if attempt != line.attempt:
                     line.reasoning_tail = line.answer_tail = ""
                     line.attempt = attempt
-                line.retry_at = None
+                line.retry_at = line.waits_for = None
                 self._move(line, _STATE_OF_PHASE[phase], at)
-            case UsageReported(_, usage, usd):
+            case UsageReported(_, usage, usd, is_exact):
+                line.is_guessed = line.is_guessed or not is_exact
                 self._streamed_bytes -= line.reasoning_bytes + line.answer_bytes
                 line.reasoning_bytes = line.answer_bytes = 0
                 line.usage += usage
@@ -263,7 +266,7 @@ class Board:
                     line.usd = (line.usd or 0.0) + usd
                     self.usd = (self.usd or 0.0) + usd
             case WaitingToRetry(_, seconds, failure, at):
-                line.retry_at = at + seconds
+                line.retry_at, line.waits_for = at + seconds, failure
                 self._move(line, BatchState.RETRYING, at)
                 self._say(line.number, f"{line.title}: {_say_wait(failure, seconds, at)}", at)
             case AskingAgain(_, targets, at, failure):
@@ -315,7 +318,7 @@ class Board:
         self.lost += missing - line.missing
         line.missing = missing
         line.ended_at = at
-        line.retry_at = None
+        line.retry_at = line.waits_for = None
         self._move(line, state, at)
 
     def _say(self, batch: int, text: str, at: float) -> None:
@@ -348,9 +351,10 @@ def _extend(tail: str, text: str) -> str:
 
 def _say_wait(failure: Failure, seconds: float, at: float) -> str:
     asked_by = "the provider asks to wait" if failure.retry_after is not None else "waiting"
-    then = time.strftime("%H:%M:%S", time.localtime(at + seconds))
-    wait = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1f}"
-    return f"{_lower(failure.what)}; {asked_by} {wait}{_SPACE}s, asking again at {then}"
+    wait = duration(seconds) if seconds >= 1 else f"{seconds:.1f} s"
+    then = moment_in(seconds, at=at)
+    wait = wait.replace(" ", _SPACE)
+    return f"{_lower(failure.what)}; {asked_by} {wait}, asking again at {then}"
 
 
 def _lower(sentence: str) -> str:

@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
+from amx_tui.drafting.asking import Answer, Asking
 from amx_tui.drafting.model import (
     AnswerDelta,
     AskingAgain,
@@ -45,6 +46,7 @@ from amx_tui.drafting.model import (
 )
 from amx_tui.drafting.plan import narrow_batch
 from amx_tui.drafting.reader import AnswerReader
+from amx_tui.drafting.spending import Capped, Outlay, Spending
 from amx_tui.llm.model import (
     Allowance,
     AnswerText,
@@ -53,7 +55,6 @@ from amx_tui.llm.model import (
     CallFailed,
     Ended,
     Failure,
-    FailureKind,
     Message,
     ParameterDrop,
     Phase,
@@ -62,31 +63,16 @@ from amx_tui.llm.model import (
     ReasoningText,
     RetryWait,
     Usage,
+    UsageMissing,
     UsageSeen,
 )
-from amx_tui.llm.rates import cost
 
-# Requests of one batch beyond its first: an answer that is cut, or that leaves targets out, is worth
-# asking for the rest, but not for ever.
-MOST_FURTHER_CALLS = 2
-# Requests of one batch that look for the target that a content filter refuses: halving finds one among
-# ten with eight. Where there are several, what is left is marked without being asked any more.
-MOST_SEARCH_CALLS = 8
 # How many batches wait for an answer at once; the client's own limit is usually lower.
 WORKERS = 8
 
 # Where the consumer is slower than the models, they wait for it: events, and characters of text.
 _MOST_EVENTS = 256
 _MOST_CHARACTERS = 64_000
-
-# Under a cap. Bytes of streamed text a token, until the provider reports the exact figure.
-_BYTES_PER_TOKEN = 4
-# A prompt's tokens are estimated, and lists of names up to a fifth too low.
-_PROMPT_MARGIN = 1.25
-# Where the cap does not pay for the whole output budget of all requests, each may have so many times
-# what its answer is expected to take before another one is sent beside it.
-_AMPLE = 4
-
 
 _Result = TypeVar("_Result")
 
@@ -114,6 +100,9 @@ class Call(Protocol):
     def events(self) -> AsyncIterator[CallEvent]:
         """Raises `CallFailed`."""
 
+    def hurry(self) -> bool:
+        """Asks at once, where it waits before it asks again; False where it does not."""
+
 
 class Client(Protocol):
     def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call: ...
@@ -128,18 +117,11 @@ class _Work:
     call: Call | None = None
     phase: Phase | None = None
     attempts: int = 0  # of all its calls
-    reserved: float = 0.0  # USD that the next request is expected to cost
-    granted: float = 0.0  # USD that the request which is out costs at most
-    prompt_usd: float = 0.0  # of the request which is out
-    streamed: int = 0  # bytes of text that came of it, and are in no usage yet
+    outlay: Outlay = field(default_factory=Outlay)
     unusable: int = 0
     task: asyncio.Task[None] | None = None
     has_ended: bool = False  # it said how
     is_given_up: bool = False  # by a person
-
-
-class _Capped(Exception):
-    """The cap does not pay for a request, or for the rest of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +174,11 @@ class Run:
         self.plan = plan
         self.id = run_id
         self.state = RunState.RUNNING
-        self.spent_usd = 0.0
+        self.spending = Spending(plan.cap_usd, rates, already_usd)
         self._client = client
         self._recorder = recorder
-        self._rates = rates
         self._clock = clock
         self._workers = max(workers, 1)
-        self._already_usd = already_usd
-        self._unreported_usd = 0.0  # requests that ended without a usage, as they were estimated
-        self._freed = asyncio.Event()  # what a request had set aside is free again
         self._failure: Failure | None = None
         self._works = {batch.number: _Work(batch, batch.targets) for batch in plan.batches}
         self._pending = deque(self._works.values())
@@ -268,12 +246,6 @@ class Run:
         work = self._works.get(batch)
         return work.missing if work is not None else ()
 
-    @property
-    def cost_usd(self) -> float:
-        """What the run cost with all that went before: as reported, and estimated where a request
-        ended without a usage."""
-        return self._already_usd + self.spent_usd + self._unreported_usd
-
     # What a person orders. -----------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -298,11 +270,14 @@ class Run:
 
     def retry(self, batch: int) -> bool:
         """Asks again for what a failed, cancelled or finished batch lacks, as long as the run goes
-        on. False where nothing is missing, it is still under way, or the run is over; a new `Run` over
-        `remaining_plan` with the same `run_id` goes on then."""
+        on; one that waits before it asks again does so at once. False where nothing is missing, it is
+        still under way, or the run is over; a new `Run` over `remaining_plan` with the same `run_id`
+        goes on then."""
         work = self._works.get(batch)
         if work is None or self.state is not RunState.RUNNING or not work.missing:
             return False
+        if work.call is not None and work.call.hurry():
+            return True
         if work.task is not None or work in self._pending:
             return False
         self._pending.append(work)
@@ -339,13 +314,13 @@ class Run:
     def _start_batches(self, group: asyncio.TaskGroup) -> None:
         while self._pending and len(self._active) < self._workers:
             work = self._pending[0]
-            if not self._can_pay(work.batch):
+            if not self.spending.can_pay(work.batch.estimate):
                 if not self._active:
                     self._halt(RunState.CAPPED)
                 return  # what is in flight may turn out cheaper than it was expected to be
             self._pending.popleft()
             work.has_ended = work.is_given_up = False
-            work.reserved = work.batch.estimate.usd or 0.0
+            self.spending.open(work.outlay, work.batch.estimate)
             self._active.add(work)
             work.task = group.create_task(self._work(work), name=f"batch {work.batch.number}")
             work.task.add_done_callback(partial(self._leave, work))
@@ -355,8 +330,7 @@ class Run:
         run breaks off nobody gave up: it is simply missing, and asked again when the run goes on."""
         self._active.discard(work)
         work.task = None
-        work.reserved = 0.0
-        self._free()
+        self.spending.close(work.outlay)
         if task.cancelled() and work.is_given_up:
             self._say(BatchCancelled(work.batch.number, work.missing, self._clock()))
         self._changed.set()
@@ -378,99 +352,55 @@ class Run:
             )
             if not may_end and not work.has_ended and work.task is not None:
                 work.task.cancel()
-        self._free()
+        self.spending.end()
         self._changed.set()
 
     # The cap. ------------------------------------------------------------------------------------
 
-    def _can_pay(self, batch: Batch) -> bool:
-        """Whether the cap allows this batch beside everything that is spent and in flight."""
-        cap, estimate = self.plan.cap_usd, batch.estimate.usd
-        if cap is None or estimate is None:
-            return True
-        reserved = sum(work.granted or work.reserved for work in self._active)
-        return self.cost_usd + reserved + estimate <= cap
-
     async def _grant(
         self, work: _Work, batch: Batch, prompt_tokens: int, wanted: int, least: int
     ) -> int:
-        """Sets aside what a request may cost at most, so that all that are out together cannot pass
-        the cap; see `Allowance.grant`. Where the cap pays for no further request, the run ends.
+        """See `Allowance.grant`. Where the cap pays for no further request, the run ends.
 
         Raises:
-            _Capped: no further request is made.
+            Capped: no further request is made.
         """
-        if (
-            least > 1
-        ):  # the request before spent all that it had, and told no usage if this is not 0
-            self._unreported_usd += work.granted
-            work.streamed = 0
-        self._settle(work, batch.estimate.usd or 0.0)
-        cap, rates = self.plan.cap_usd, self._rates
-        if cap is None or rates is None:
-            return wanted
-        expected = batch.estimate.output_tokens
-        least = min(max(least, expected), wanted)
-        ample = min(max(least, _AMPLE * expected), wanted)
-        prompt_tokens = max(round(prompt_tokens * _PROMPT_MARGIN), batch.estimate.input_tokens)
-        prompt_usd = cost(Usage(prompt_tokens), rates) or 0.0
-        while self.state is RunState.RUNNING:
-            granted_usd = sum(other.granted for other in self._active)
-            left = cap - self.cost_usd - granted_usd - prompt_usd
-            if rates.output > 0:
-                pays = int(left * 1e6 / rates.output)
-            else:
-                pays = wanted if left >= 0 else 0
-            if pays >= ample or (pays >= least and not granted_usd):
-                asking = sum(1 for other in self._active if not other.granted) + len(self._pending)
-                share = pays // max(min(asking, self._workers), 1)
-                budget = min(wanted, pays, max(ample, share))
-                work.prompt_usd = prompt_usd
-                work.granted = prompt_usd + budget * rates.output / 1e6
-                return budget
-            if not granted_usd:
-                self._halt(RunState.CAPPED)
-                break
-            self._freed.clear()
-            await self._freed.wait()  # what is out may turn out cheaper
-        raise _Capped
 
-    def _settle(self, work: _Work, estimate: float = 0.0) -> None:
-        """The request that was out is over. Without a usage, what came of it counts as `estimate`, or
-        as the text that came where that is more."""
-        if work.streamed:
-            self._unreported_usd += max(work.prompt_usd + self._streamed_usd(work), estimate)
-        work.granted = work.prompt_usd = 0.0
-        work.streamed = 0
-        self._free()
+        def asking() -> int:
+            waiting = sum(1 for other in self._active if not other.outlay.granted)
+            return min(waiting + len(self._pending), self._workers)
 
-    def _free(self) -> None:
-        self._freed.set()
-        self._changed.set()
-
-    def _streamed_usd(self, work: _Work) -> float:
-        rate = self._rates.output if self._rates is not None else 0.0
-        return work.streamed / _BYTES_PER_TOKEN * rate / 1e6
+        try:
+            return await self.spending.grant(
+                work.outlay,
+                batch,
+                prompt_tokens=prompt_tokens,
+                wanted=wanted,
+                least=least,
+                asking=asking,
+            )
+        except Capped:
+            self._halt(RunState.CAPPED)
+            raise
 
     def _count(self, work: _Work, text: str) -> None:
-        """Counts text that came. Where a provider does not keep to the limit that it was given, what
-        is out is broken off before it costs more than the cap.
+        """Counts text that came. Where it costs more than the cap, what is out is broken off.
 
         Raises:
-            _Capped: the cap is reached.
+            Capped: the cap is reached.
         """
-        work.streamed += len(text.encode("utf-8", "replace"))
-        cap = self.plan.cap_usd
-        if cap is None or self._rates is None:
-            return
-        out = sum(other.prompt_usd + self._streamed_usd(other) for other in self._active)
-        if self.cost_usd + out <= cap:
+        if self.spending.count(work.outlay, text):
             return
         self._halt(RunState.CAPPED)
         for other in self._active:
             if other is not work and not other.has_ended and other.task is not None:
                 other.task.cancel()
-        raise _Capped
+        raise Capped
+
+    def _report(self, work: _Work, usage: Usage, *, is_exact: bool = True) -> None:
+        usd = self.spending.report(work.outlay, usage)
+        self._say(UsageReported(work.batch.number, usage, usd, is_exact))
+        self._changed.set()
 
     # One batch. ----------------------------------------------------------------------------------
 
@@ -478,63 +408,37 @@ class Run:
         number = work.batch.number
         self._say(BatchStarted(number, self._clock()))
         work.unusable = 0
-        failure: Failure | None = None
-        wanted = work.missing
-        asks = deque([wanted])
-        further = MOST_FURTHER_CALLS
-        is_halved = False
-        has_asked_for_rest = False
-        refusal: Failure | None = None
-        refused: list[Target] = []
-        searches = MOST_SEARCH_CALLS
-        while asks:
-            asked = asks.popleft()
-            result = await self._ask(work, asked)
-            if result.is_capped:
+        asking = Asking(work.missing)
+        for asked in asking:
+            answer = await self._ask(work, asked)
+            if answer.is_capped:
                 return  # what the end of the run breaks off is simply missing
-            # Of two halves, the failure of one is not undone by the other.
-            is_refused = result.refused is not None
-            if not is_refused:
-                failure = result.failure or (failure if is_halved else None)
-            rest = tuple(target for target in asked if target in set(work.missing))
-            if result.failure is not None and result.failure.hits_all:
+            failure = answer.failure
+            if failure is not None and failure.hits_all:
                 work.has_ended = True
-                self._say(BatchFailed(number, result.failure, work.missing, self._clock()))
-                self._halt(RunState.FAILED, result.failure)
+                self._say(BatchFailed(number, failure, work.missing, self._clock()))
+                self._halt(RunState.FAILED, failure)
                 return
+            rest = tuple(target for target in asked if target in set(work.missing))
+            refused = len(asking.refused)
+            is_asked_again = asking.note(asked, rest, answer)
+            if failure is not None:
+                for target in asking.refused[refused:]:
+                    self._say(TargetRefused(number, target, failure, self._clock()))
             if self.state is not RunState.RUNNING:
                 break
-            if result.refused is not None:
-                again = _halve(rest) if searches >= 2 else []
-                if not again:  # what is left of the search is the offender, or too dear to find
-                    refusal = result.refused
-                    refused += rest
-                    for target in rest:
-                        self._say(TargetRefused(number, target, refusal, self._clock()))
-            else:
-                again = _choose_again(rest, result, len(asked), further, has_asked_for_rest)
-            if again:
-                work.reserved = narrow_batch(work.batch, rest).estimate.usd or 0.0
-                if is_refused:
-                    searches -= len(again)
-                else:
-                    further -= len(again)
-                is_halved = is_halved or len(again) > 1
-                has_asked_for_rest = has_asked_for_rest or result.is_whole
-                asks.extendleft(reversed(again))
-                self._say(AskingAgain(number, rest, self._clock(), result.failure))
+            if is_asked_again:
+                work.outlay.expected = narrow_batch(work.batch, rest).estimate.usd or 0.0
+                self._say(AskingAgain(number, rest, self._clock(), failure))
         work.has_ended = True
         now = self._clock()
-        if failure is None and len(refused) == len(wanted):
-            failure = refusal
-        elif not set(work.missing).difference(refused):
-            failure = None
+        failure = asking.failure(work.missing)
         if failure is not None:
             self._say(BatchFailed(number, failure, work.missing, now))
         else:
             self._say(BatchFinished(number, work.missing, work.unusable, now))
 
-    async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> _Answer:
+    async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> Answer:
         """One call for `asked`, read as it streams."""
         batch = work.batch if asked == work.batch.targets else narrow_batch(work.batch, asked)
         number = batch.number
@@ -558,16 +462,16 @@ class Run:
                         case PhaseChanged(phase, attempt):
                             work.phase = phase
                             work.attempts = attempts_before + attempt
+                            work.outlay.is_out = phase is not Phase.CONNECTING
                             self._say(BatchPhase(number, phase, work.attempts, self._clock()))
                         case UsageSeen(usage):
-                            usd = cost(usage, self._rates)
-                            self.spent_usd += usd or 0.0
-                            work.streamed = 0
-                            self._settle(work)
-                            self._say(UsageReported(number, usage, usd))
+                            self._report(work, usage)
+                        case UsageMissing(output):
+                            usage = self.spending.guess(work.outlay, batch.estimate, output)
+                            self._report(work, usage, is_exact=False)
                         case RetryWait(seconds, why):
                             work.phase = None
-                            self._settle(work, batch.estimate.usd or 0.0)
+                            self.spending.refused(work.outlay)
                             self._say(WaitingToRetry(number, seconds, why, self._clock()))
                         case BudgetRaise(spent, budget):
                             self._say(BudgetRaised(number, spent, budget, self._clock()))
@@ -579,13 +483,17 @@ class Run:
                     await self._has_room.wait()
         except CallFailed as failed:
             failure = failed.failure
-        except _Capped:
+            self.spending.refused(work.outlay)  # else its usage was told, or told to be missing
+        except Capped:
             is_capped = True
         finally:
             work.call = work.phase = None
-            work.reserved = 0.0
-            self._settle(work, batch.estimate.usd or 0.0)
-        result = _Answer(failure, finish_reason == "length", is_capped)
+            work.outlay.expected = 0.0
+            if work.outlay.is_out:  # broken off by us
+                usage = self.spending.guess(work.outlay, batch.estimate)
+                self._report(work, usage, is_exact=False)
+            self._changed.set()
+        result = Answer(failure, finish_reason == "length", is_capped)
         self._draft(work, reader.finish(is_whole=result.is_whole))
         work.unusable += reader.unusable
         return result
@@ -656,58 +564,6 @@ class Run:
                 "Make room on the disk or make it writable, then press t; what was shown is safe",
             )
         return RunEnded(RunState.FAILED, self._clock(), problem=problem)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """How a call ended. `is_cut`: the answer reached its length limit; `is_capped`: the spending cap
-    ended it, or kept it from being asked."""
-
-    failure: Failure | None
-    is_cut: bool
-    is_capped: bool
-
-    @property
-    def refused(self) -> Failure | None:
-        """The failure, where it is what the request says that the provider refuses."""
-        failure = self.failure
-        is_content = failure is not None and failure.kind is FailureKind.CONTENT_FILTERED
-        return failure if is_content else None
-
-    @property
-    def is_whole(self) -> bool:
-        return self.failure is None and not self.is_cut and not self.is_capped
-
-
-def _choose_again(
-    rest: tuple[Target, ...],
-    answer: _Answer,
-    asked: int,
-    further: int,
-    has_asked_for_rest: bool,
-) -> list[tuple[Target, ...]]:
-    """What to ask again of the targets that an answer did not bring, one entry a request; `further`
-    is the most requests that are left."""
-    if not rest or further <= 0:
-        return []
-    failure = answer.failure
-    is_too_long = answer.is_cut or (
-        failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
-    )
-    if is_too_long and len(rest) == asked:
-        # As it is, it would only fail again; half of it may fit.
-        return _halve(rest) if further >= 2 else []
-    if failure is not None:
-        return [rest] if failure.is_retried else []
-    if answer.is_cut or not has_asked_for_rest:
-        return [rest]
-    return []
-
-
-def _halve(targets: tuple[Target, ...]) -> list[tuple[Target, ...]]:
-    """Two halves; none where there is nothing to halve."""
-    half = len(targets) // 2
-    return [targets[:half], targets[half:]] if half else []
 
 
 @asynccontextmanager

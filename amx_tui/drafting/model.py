@@ -248,11 +248,13 @@ class ParameterDropped:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """Exact tokens of one attempt of a batch, and what they cost (None where no rate is known)."""
+    """Tokens of one attempt of a batch, and what they cost (None where no rate is known). Not exact
+    where the attempt ended before the provider told: then they are estimated."""
 
     batch: int
     usage: Usage
     usd: float | None
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

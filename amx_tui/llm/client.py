@@ -9,16 +9,19 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import balance_words
+from amx_tui.base.times import moment_in
 from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
 from amx_tui.llm.countdown import Countdown
 from amx_tui.llm.exchange import Broken, Exchange
 from amx_tui.llm.failures import FAILURES, backoff, describe, quote, replace_retried
 from amx_tui.llm.limiter import Limiter
+from amx_tui.llm.limits import LEAST_OUTPUT, Limits, read_limits
 from amx_tui.llm.model import (
     Allowance,
     AnswerText,
@@ -34,6 +37,7 @@ from amx_tui.llm.model import (
     PhaseChanged,
     RetryWait,
     Setup,
+    UsageMissing,
     UsageSeen,
 )
 from amx_tui.llm.network import open_http
@@ -44,6 +48,10 @@ if TYPE_CHECKING:
 
 # Without these a request is none; every other parameter may be refused.
 _NEEDED = frozenset({"model", "messages", "stream"})
+# A prompt's tokens are estimated, and lists of names up to a fifth too low.
+_PROMPT_MARGIN = 1.25
+# How often a call may learn that it asked for too much: once of the context, once of the output.
+_MOST_LOWERED = 2
 # Models that a failure names of those that a key has.
 _MOST_NAMES = 8
 
@@ -53,7 +61,8 @@ class Client:
 
     Making one imports httpx and reads certificates (about 0.2 s the first time), needs no event loop,
     and may be done in a worker thread. `concurrency` is how many requests may be out at once;
-    `refused` remembers which parameters this model is not asked with any more, for the next client;
+    `refused` remembers which parameters this model is not asked with any more, and `limits` how many
+    tokens its `context` and its `output` were said to hold, for the next client;
     `transport` replaces the network, `sleep` the waiting between attempts.
 
     Raises:
@@ -66,10 +75,12 @@ class Client:
         *,
         concurrency: int,
         refused: set[str] | None = None,
+        limits: dict[str, int] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.setup = setup
+        self._limits = limits if limits is not None else {}
+        self.setup = _limited(setup, self._limits)
         self.limiter = Limiter(concurrency)
         self._sleep = sleep
         self._http = open_http(setup.settings.ca_bundle, transport)
@@ -79,7 +90,10 @@ class Client:
         title = setup.endpoint.provider.title
         for name in sorted(self._refused):
             self._unsaid.append(ParameterDrop(name, f"{title} refused it before"))
+        for name, tokens in sorted(self._limits.items()):
+            self._unsaid.append(_limit_drop(name, tokens, f"{title} said so before"))
         self._available: str | None = None
+        self._waiting: set[Call] = set()  # to ask again
 
     def call(self, messages: Sequence[Message], allowance: Allowance | None = None) -> Call:
         """A conversation that has not begun; it begins with `Call.events()`. `allowance` limits the
@@ -101,6 +115,20 @@ class Client:
             return failure
         return replace(failure, remedy=f"{failure.remedy}. This key has {self._available}")
 
+    async def _say_balance(self, failure: Failure) -> Failure:
+        """`failure` with what the account has left now, where the provider tells it."""
+        from amx_tui.llm.services import read_left
+
+        balance = await read_left(self._http, self.setup)
+        if balance is None:
+            return failure
+        left = balance_words(balance.available, balance.currency)
+        return replace(failure, what=f"{failure.what}: its balance is {left}")
+
+    def _end_waits(self) -> None:
+        for call in self._waiting:
+            call.hurry()
+
     async def aclose(self) -> None:
         """Closes what connections are left. Calls still going on fail."""
         await self._http.aclose()
@@ -120,6 +148,15 @@ class Call:
         self._messages = messages
         self._allowance = allowance
         self.countdown = Countdown(client.setup.settings.timeout_seconds)
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> bool:
+        """Ends the wait before the next attempt: it asks at once, before the others and whatever they
+        wait for. False where it waits for nothing."""
+        if self not in self._client._waiting:
+            return False
+        self._hurry.set()
+        return True
 
     async def events(self) -> AsyncGenerator[CallEvent, None]:
         """Asks, and yields what happens, to the `Ended` that completes the answer. Call it once, and
@@ -136,16 +173,19 @@ class Call:
             yield client._unsaid.pop(0)
         prompt_tokens = estimate_prompt(self._messages)
         self._refuse_hopeless(prompt_tokens)
-        wanted = output_budget(setup, prompt_tokens)
+        # An estimate, and the context must hold the prompt that is counted there.
+        wanted = output_budget(setup, round(prompt_tokens * _PROMPT_MARGIN))
         least = 1
         spent = 0  # by thinking, without an answer; the next request tells that it has more
         is_raised = False
         failures: Counter[FailureKind] = Counter()
         attempt = 0
+        is_hurried = False
+        lowered = 0
         while True:
             attempt += 1
             broken: Broken | None = None
-            async with client.limiter.slot():
+            async with client.limiter.slot(at_once=is_hurried):
                 budget = wanted
                 if self._allowance is not None:
                     budget = await self._allowance.grant(prompt_tokens, wanted, least)
@@ -162,6 +202,8 @@ class Call:
                     await exchange.send()
                     yield self._enter(Phase.WAITING, attempt)
                     await exchange.answer()
+                    if is_hurried:  # what let this one through lets the others try
+                        client._end_waits()
                     has_answer = False
                     while (pieces := await exchange.read()) is not None:
                         for piece in pieces:
@@ -183,6 +225,8 @@ class Call:
             if exchange.usage is not None:
                 prompt_tokens = exchange.usage.input or prompt_tokens
                 yield UsageSeen(exchange.usage)
+            elif exchange.is_billed:
+                yield UsageMissing(budget if exchange.finish == "length" else 0)
             if broken is None:
                 finish = exchange.finish or "stop"
                 if finish == "content_filter":
@@ -201,6 +245,14 @@ class Call:
                 failure = self._nothing_visible(finish, budget)
             else:
                 failure = broken.failure
+                if not exchange.has_answer and lowered < _MOST_LOWERED:
+                    smaller = self._smaller_budget(broken, budget, prompt_tokens)
+                    if smaller is not None:
+                        lowered += 1
+                        for drop in self._learn(broken, budget):
+                            yield drop
+                        setup, wanted, least = client.setup, smaller, min(least, smaller)
+                        continue
                 name = None if exchange.has_answer else _refused_parameter(broken, body)
                 if name is not None:
                     if name not in client._refused:
@@ -215,15 +267,39 @@ class Call:
                 raise CallFailed(replace_retried(failure, row.leaves_rest))
             if failure.kind is FailureKind.MODEL_MISSING:
                 failure = await client._say_available(failure)
+            elif failure.kind is FailureKind.QUOTA_SPENT:
+                failure = await client._say_balance(failure)
             if not failure.is_retried or failures[failure.kind] >= row.attempts:
-                raise CallFailed(replace_retried(failure, False))
+                raise CallFailed(_give_up(failure))
             # Jitter keeps several calls that were refused together from coming back together.
             wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
             wait = max(wait, failure.retry_after or 0.0)
             is_wall = failure.kind is FailureKind.RATE_LIMITED
-            with client.limiter.pause() if is_wall else nullcontext():
+            with client.limiter.pause() if is_wall else nullcontext(), self._patience():
                 yield RetryWait(wait, failure)
-                await client._sleep(wait)
+                is_hurried = await self._wait(wait)
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Meanwhile it can be told to `hurry`."""
+        self._hurry.clear()
+        self._client._waiting.add(self)
+        try:
+            yield
+        finally:
+            self._client._waiting.discard(self)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Waits, and says whether somebody did not want to wait so long."""
+        sleeping = asyncio.ensure_future(self._client._sleep(seconds))
+        either = (sleeping, asyncio.ensure_future(self._hurry.wait()))
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in either:
+                one.cancel()
+            await asyncio.wait(either)
+        return self._hurry.is_set()
 
     def _enter(self, phase: Phase, attempt: int) -> PhaseChanged:
         self.countdown.phase = phase
@@ -250,6 +326,33 @@ class Call:
         # The same budget would be spent the same way.
         return replace_retried(failure, False)
 
+    def _smaller_budget(self, broken: Broken, budget: int, prompt_tokens: int) -> int | None:
+        """How much output a request may have that was refused for wanting more; None where that is not
+        why, or where what is left would be too little."""
+        limits = _limits_in(broken, budget)
+        room = limits.output
+        if limits.context is not None:
+            counted = limits.prompt or round(prompt_tokens * _PROMPT_MARGIN)
+            # It is the prompt that is too long, or its figures mean something else.
+            if counted > 2 * prompt_tokens + LEAST_OUTPUT:
+                return None
+            room = limits.context - counted
+        return room if room is not None and min(LEAST_OUTPUT, budget) <= room < budget else None
+
+    def _learn(self, broken: Broken, budget: int) -> list[ParameterDrop]:
+        """Keeps to the limits that a refusal names from now on; what is new of them is to be said."""
+        client = self._client
+        limits = _limits_in(broken, budget)
+        said = quote(broken.refusal.message, client.setup) if broken.refusal else ""
+        drops = []
+        for name, tokens in (("context", limits.context), ("output", limits.output)):
+            if tokens is not None and client._limits.get(name) != tokens:
+                client._limits[name] = tokens
+                reason = f"{client.setup.endpoint.provider.title} said: {said}"
+                drops.append(_limit_drop(name, tokens, reason))
+        client.setup = _limited(client.setup, client._limits)
+        return drops
+
     def _drop(self, name: str, broken: Broken, budget: int) -> ParameterDrop:
         client = self._client
         setup = client.setup
@@ -260,6 +363,41 @@ class Call:
         )
         instead = other if other is not None and other in body else ""
         return ParameterDrop(name, f"{setup.endpoint.provider.title} said: {said}", instead)
+
+
+def _limits_in(broken: Broken, budget: int) -> Limits:
+    kinds = (FailureKind.CONTEXT_OVERFLOW, FailureKind.BAD_REQUEST)
+    if broken.refusal is None or broken.failure.kind not in kinds:
+        return Limits()
+    limits = read_limits(broken.refusal.message, budget)
+    if broken.failure.kind is FailureKind.BAD_REQUEST:
+        # A number among the words on another parameter is none of ours.
+        named = {broken.refusal.parameter, *re.findall(r"\w+", broken.refusal.message)}
+        return limits if named & {"max_tokens", "max_completion_tokens"} else Limits()
+    return limits
+
+
+def _limited(setup: Setup, limits: Mapping[str, int]) -> Setup:
+    """`setup` with what its provider said of the model's limits."""
+    model = replace(
+        setup.model,
+        context=limits.get("context", setup.model.context),
+        max_output=limits.get("output", setup.model.max_output),
+    )
+    return replace(setup, model=model)
+
+
+def _limit_drop(name: str, tokens: int, reason: str) -> ParameterDrop:
+    what = {"context": "the assumed context", "output": "the output budget"}[name]
+    return ParameterDrop(what, reason, f"{'at most ' if name == 'output' else ''}{tokens} tokens")
+
+
+def _give_up(failure: Failure) -> Failure:
+    """`failure`, which is not waited out once more; the person may do that."""
+    if failure.is_retried and failure.retry_after is not None:
+        until = f"It asks to wait until {moment_in(failure.retry_after)}"
+        failure = replace(failure, remedy=f"{failure.remedy}. {until}")
+    return replace_retried(failure, False)
 
 
 def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None:

@@ -73,6 +73,8 @@ class Exchange:
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._broken: Broken | None = None
+        self._has_text = False  # thinking or answer
+        self._is_refused = False
         self._is_over = False
         self._is_empty = True
 
@@ -85,6 +87,13 @@ class Exchange:
     def finish(self) -> str | None:
         """Why the model stopped; None where the provider does not say."""
         return self._reader.finish
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether it reached the provider and was not refused: what it took is to be paid, though it
+        may have ended without a word. One that was cut before its answer began counts too."""
+        is_out = self._response is not None or (self._sent is not None and self._sent.done())
+        return is_out and not self._is_refused
 
     async def send(self) -> None:
         """Connects and sends the request; returns when it is out, or answered already."""
@@ -203,15 +212,18 @@ class Exchange:
             if isinstance(piece, (ReasoningText, AnswerText)):
                 if not piece.text.isspace():
                     self._countdown.restart()
+                    self._has_text = True
                     if not self.has_answer:
                         self.has_answer = isinstance(piece, AnswerText)
                 texts.append(piece)
             elif isinstance(piece, Refusal):
                 failure = classify(piece.status, piece.type, piece.message, {}, self._setup)
                 self._broken = Broken(failure, piece)
+                self._is_refused = not self._has_text
                 break
             else:
                 self._broken = Broken(self._malformed(piece))
+                self._is_refused = not self._has_text
                 break
         return texts
 
@@ -233,6 +245,7 @@ class Exchange:
 
     def _refused(self, body: bytes) -> Broken:
         assert self._response is not None
+        self._is_refused = True
         said = read_error_body(body)
         if isinstance(said, Garbled):
             said = Refusal("" if said.is_page else said.excerpt)

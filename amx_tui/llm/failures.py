@@ -15,6 +15,7 @@ from string import Formatter
 from types import MappingProxyType
 
 from amx_tui.base.text import one_line
+from amx_tui.base.times import moment_in
 from amx_tui.llm.model import Failure, FailureKind, Setup
 from amx_tui.llm.providers import (
     host_of,
@@ -27,8 +28,6 @@ from amx_tui.llm.providers import (
 
 # Server messages are quoted up to so many characters.
 _QUOTED = 200
-# More than this is not waited out: the person decides. Seconds.
-LONGEST_WAIT = 300.0
 _LONGEST_BACKOFF = 60.0
 
 
@@ -128,15 +127,16 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
         FailureKind.RATE_LIMITED: FailureRow(
             what=("{provider} limits how much this account may ask at once (429)",),
             why=(_SAID, "New accounts have low limits"),
+            # Said while it is waited out as well.
             remedy=(
                 When(
                     "tokens",
-                    "Press t to try {again}, and lower column_batch_size (now {batch_size}): tokens are"
+                    "Press t to try again, or lower column_batch_size (now {batch_size}): tokens are"
                     " what is counted. A higher tier is asked for at {limit_page}",
                 ),
-                "Press t to try {again}, lower column_batch_size (now {batch_size}), or ask for a higher"
+                "Press t to try again, lower column_batch_size (now {batch_size}), or ask for a higher"
                 " tier at {limit_page}",
-                "Press t to try {again}, lower column_batch_size (now {batch_size}), or ask {provider}"
+                "Press t to try again, lower column_batch_size (now {batch_size}), or ask {provider}"
                 " for a higher tier",
             ),
             attempts=7,
@@ -390,8 +390,13 @@ _KIND_OF_STATUS: Mapping[int, FailureKind] = MappingProxyType(
 # Of a rate limit: what is counted by the day, and what in tokens. Moonshot's own words are RPM, TPM and TPD.
 _BY_DAY = re.compile(r"\b[TR]PD\b|per[- ]day|daily|/day", re.I)
 _IN_TOKENS = re.compile(r"\bTP[MD]\b|tokens? (per|/) ?(min|day)|token rate", re.I)
-_AFTER = re.compile(r"(?:again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|milli|m(?:in)|s|$)", re.I)
-_UNITS = {"ms": 0.001, "milli": 0.001, "min": 60.0}
+# "please try again after 1 seconds" (Moonshot), "in 6m0s" (OpenAI), "wait 2 hours and 5 minutes".
+_UNIT = r"(ms|milli\w*|d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)(?![a-z])"
+_SPAN = re.compile(rf"(\d+(?:\.\d+)?)(?: ?{_UNIT}|(?! ?[a-z\d]))", re.I)
+_AFTER = re.compile(
+    rf"(?:(?:again|retry) (?:in|after)|wait(?: for)?) ((?:{_SPAN.pattern}(?:,? and |,? )?)+)", re.I
+)
+_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
 
 
 def classify(
@@ -420,8 +425,7 @@ def classify(
     if kind is FailureKind.RATE_LIMITED and _BY_DAY.search(message):
         kind = FailureKind.DAY_LIMITED
     if wait is not None:
-        words["again"] = f"again in {wait:.0f} s"
-        words["reset"] = _moment(wait)
+        words["reset"] = moment_in(wait)
     if _IN_TOKENS.search(message):
         words["tokens"] = "yes"
     failure = describe(kind, setup, status=status, retry_after=wait, **words)
@@ -445,7 +449,7 @@ def describe(
         what=_say(row.what, known),
         why=_say(row.why, known),
         remedy=_say(row.remedy, known),
-        is_retried=row.attempts > 1 and (retry_after or 0) <= LONGEST_WAIT,
+        is_retried=row.attempts > 1,
         hits_all=row.hits_all,
         retry_after=retry_after,
         status=status,
@@ -549,7 +553,7 @@ def _asked_wait(headers: Mapping[str, str], message: str) -> float | None:
             except (ValueError, OverflowError):
                 seconds = None
     if seconds is None and (match := _AFTER.search(message)):
-        seconds = float(match[1]) * _UNITS.get(match[2].lower(), 1.0)
+        seconds = sum(float(count) * _unit(name) for count, name in _SPAN.findall(match[1]))
     reset = headers.get("x-ratelimit-reset", "").strip()
     if seconds is None and reset.isascii() and reset.isdigit() and len(reset) in (10, 13):
         seconds = int(reset) / (1000 if len(reset) == 13 else 1) - time.time()
@@ -557,13 +561,10 @@ def _asked_wait(headers: Mapping[str, str], message: str) -> float | None:
     return seconds if seconds is not None and 0 < seconds < 1e7 else None
 
 
-def _moment(seconds: float) -> str:
-    """The local time in so many seconds, with its day where that is another one."""
-    import time
-
-    then = time.localtime(time.time() + seconds)
-    is_today = then.tm_yday == time.localtime().tm_yday
-    return time.strftime("%H:%M" if is_today else "%d %B, %H:%M", then)
+def _unit(name: str) -> float:
+    """Seconds in one of a unit, as sentences name it; a number without one is seconds."""
+    name = name.lower()
+    return 0.001 if name.startswith(("ms", "milli")) else _UNITS[name[:1]]
 
 
 def _words(setup: Setup, status: int | None) -> dict[str, str]:
@@ -586,7 +587,6 @@ def _words(setup: Setup, status: int | None) -> dict[str, str]:
         if key is None or key.secret.startswith(row.key_prefix)
         else row.key_prefix,
         "no_key": "" if key else "yes",
-        "again": "again",
         "limit_page": limit_page_for(endpoint.provider, base),
         "key_page": key_page_for(endpoint.provider, base),
         "model": one_line(model.id, 80),

@@ -24,6 +24,7 @@ class Limiter:
         self._successes = 0
         self._pauses = 0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._urgent: deque[asyncio.Future[None]] = deque()  # whom no pause holds up
 
     @property
     def slots(self) -> int:
@@ -36,9 +37,9 @@ class Limiter:
         return self._most
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Waits for a slot, and holds it."""
-        await self._take()
+    async def slot(self, *, at_once: bool = False) -> AsyncIterator[None]:
+        """Waits for a slot, and holds it. `at_once` goes before the others, and through a pause."""
+        await self._take(self._urgent if at_once else self._queue)
         try:
             yield
         finally:
@@ -69,12 +70,12 @@ class Limiter:
         self._slots = max(self._slots - 1, 1)
         self._successes = 0
 
-    async def _take(self) -> None:
-        if self._taken < self._slots and not self._queue and not self._pauses:
-            self._taken += 1
-            return
+    async def _take(self, queue: deque[asyncio.Future[None]]) -> None:
         turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+        queue.append(turn)
+        self._hand_on()
+        if turn.done():
+            return
         try:
             await turn
         except asyncio.CancelledError:
@@ -83,13 +84,15 @@ class Limiter:
                 self._taken -= 1
             else:
                 with suppress(ValueError):
-                    self._queue.remove(turn)
+                    queue.remove(turn)
             self._hand_on()
             raise
 
     def _hand_on(self) -> None:
-        while self._queue and self._taken < self._slots and not self._pauses:
-            turn = self._queue.popleft()
-            if not turn.done():
-                self._taken += 1
-                turn.set_result(None)
+        for queue in (self._urgent, self._queue):
+            is_held = self._pauses and queue is self._queue
+            while queue and self._taken < self._slots and not is_held:
+                turn = queue.popleft()
+                if not turn.done():
+                    self._taken += 1
+                    turn.set_result(None)

@@ -256,6 +256,14 @@ class UsageSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageMissing:
+    """An attempt that will be billed ended without telling its tokens, once each attempt at most.
+    `output` tokens of output it had at least."""
+
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RetryWait:
     """The call waits before it asks again."""
 
@@ -294,6 +302,7 @@ CallEvent = (
     | ReasoningText
     | AnswerText
     | UsageSeen
+    | UsageMissing
     | RetryWait
     | BudgetRaise
     | ParameterDrop

@@ -96,6 +96,23 @@ async def read_balance(
     if not endpoint.provider.balance_path:
         return None
     answered = await _ask(setup, endpoint.provider.balance_path, _MOST_BALANCE, transport)
+    return _read_balance(answered, setup)
+
+
+async def read_left(http: httpx.AsyncClient, setup: Setup) -> Balance | None:
+    """`read_balance` over `http`, which is open already; None also where it did not answer."""
+    path = setup.endpoint.provider.balance_path
+    if not path:
+        return None
+    try:
+        answered = await _put(partial(get_over, http), setup, path, _MOST_BALANCE)
+        return _read_balance(answered, setup)
+    except CallFailed:
+        return None
+
+
+def _read_balance(answered: Answered, setup: Setup) -> Balance | None:
+    endpoint = setup.endpoint
     if answered.status in _UNTOLD:
         return None
     if answered.status != 200:

@@ -165,7 +165,12 @@ ALTER TABLE batches ADD COLUMN estimated_output REAL;
 CREATE INDEX usage_of_batch ON usage (run, leg, batch);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+# 1 where a request ended before the provider told its tokens, so that they are estimated.
+_THIRD = """
+ALTER TABLE usage ADD COLUMN is_estimated INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 
 
 def statements(script: str) -> Iterator[str]:

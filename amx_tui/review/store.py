@@ -135,7 +135,7 @@ SELECT count(*), sum(estimated_input), sum(estimated_output), sum(input), sum(ou
     WHERE l.provider = ? AND l.model = ? AND l.effort = ? AND b.state = 'finished'
         AND b.estimated_input > 0 AND b.estimated_output > 0
     GROUP BY b.run, b.leg, b.number
-    HAVING count(*) = 1 AND sum(u.input) > 0 AND sum(u.output) > 0
+    HAVING count(*) = 1 AND sum(u.is_estimated) = 0 AND sum(u.input) > 0 AND sum(u.output) > 0
     ORDER BY b.run DESC, b.leg DESC, b.number DESC
     LIMIT ?
 )
@@ -869,11 +869,12 @@ def _add_suggestion(connection: _Connection, run: int, event: SuggestionDrafted)
 def _add_usage(connection: _Connection, run: int, event: UsageReported) -> None:
     usage = event.usage
     connection.execute(
-        "INSERT INTO usage (run, leg, batch, input, cached, output, reasoning, usd)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO usage (run, leg, batch, input, cached, output, reasoning, usd, is_estimated)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(run, _leg(connection, run), event.batch),
             *(usage.input, usage.cached, usage.output, usage.reasoning, event.usd),
+            not event.is_exact,
         ),
     )
 

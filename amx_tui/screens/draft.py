@@ -172,6 +172,7 @@ class DraftScreen(Room):
             [
                 ("to       ", "dim"),
                 (f"{plan.profile} · {plan.model}{effort}", "strong"),
+                (_pinned_words(setup), "dim"),
             ],
             [
                 ("at       ", "dim"),
@@ -357,6 +358,17 @@ def _calibration_words(calibration: Calibration) -> str:
     if not calibration.answers:
         return ""
     return f", going by {calibration.answers} earlier answers of this model"
+
+
+def _pinned_words(setup: Setup) -> str:
+    """What of profile and environment the model does not take."""
+    from amx_tui.llm.body import pinned_parameters
+
+    drops = pinned_parameters(setup)
+    return "".join(
+        f" · {drop.name} becomes {drop.instead}" if drop.instead else f" · {drop.name} left out"
+        for drop in drops
+    )
 
 
 def _side_by_side(requests: int) -> str:

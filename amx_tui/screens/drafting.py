@@ -20,7 +20,7 @@ from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunEnded, RunStarted, RunState
 from amx_tui.llm.providers import host_of
 from amx_tui.review.model import RunRecord
-from amx_tui.screens.outcome import outcome_lines, silent_batches
+from amx_tui.screens.outcome import outcome_lines, silent_batches, waiting_lines
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import Meter
@@ -283,13 +283,14 @@ class DraftingScreen(Room):
         has_failed = batch is not None and batch.failure is not None and batch.state.has_ended
         # Words need more room than a countdown.
         has_ended = board.state is not RunState.RUNNING
-        self.set_class(has_ended or has_failed, "-told")
+        waits = batch is not None and batch.retry_at is not None and not _is_due(batch, now())
+        self.set_class(has_ended or has_failed or waits, "-told")
         countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
         if batch is not None and _is_due(batch, now()):
             phase.write(("queued: it asks again when another request has ended", "dim"))
             remaining.show(0.0)
         elif batch is not None and batch.retry_at is not None:
-            phase.write((f"waiting to ask again  {clock(batch.retry_at - now())} left", "warn"))
+            phase.write_lines(waiting_lines(batch.waits_for, batch.retry_at - now()))
             remaining.show(0.0)
         elif batch is not None and countdown is not None and not batch.state.has_ended:
             left = countdown.remaining()
@@ -310,13 +311,11 @@ class DraftingScreen(Room):
         """How it ended, and the keys that go on."""
         session = self.session
         silent = silent_batches(board, batch)
-        profile = session.draft.setup.profile.name if session.draft is not None else ""
         return outcome_lines(
             board,
             batch,
             longer=session.longer_silence(silent) if silent else None,
             other_host=host_of(session.other_base or ""),
-            account=session.workspace.accounts.get(profile),
         )
 
     # Keys. ---------------------------------------------------------------------------------------
@@ -368,7 +367,8 @@ class DraftingScreen(Room):
         silent = silent_batches(session.board, batch) if session.board is not None else ()
         if session.is_running and session.run is not None and batch is not None:
             if not session.run.retry(batch.number):
-                say(self, f"{batch.title}: nothing failed there.")
+                words = "nothing failed there" if batch.state.has_ended else "it is under way"
+                say(self, f"{batch.title}: {words}.")
             elif silent:
                 self._allow_longer(silent)
             return
@@ -435,8 +435,9 @@ def _state_words(batch: BatchLine, at: float) -> str:
         case BatchState.RETRYING if _is_due(batch, at):
             return "queued"
         case BatchState.RETRYING if batch.retry_at is not None:
-            status = batch.failure.status if batch.failure is not None else None
-            return f"{status or 'waits'} · {max(batch.retry_at - at, 0):.0f} s"
+            status = batch.waits_for.status if batch.waits_for is not None else None
+            left = batch.retry_at - at
+            return f"{status or 'waits'} · {f'{left:.0f} s' if left < 60 else clock(left)}"
         case BatchState.QUEUED:
             return "queued"
         case BatchState.FINISHED if batch.missing:

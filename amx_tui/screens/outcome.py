@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from amx_tui.commands.account import Account
 from amx_tui.drafting.board import BatchLine, Board
 from amx_tui.drafting.model import Band, RunState
 from amx_tui.llm.model import Failure, FailureKind
 from amx_tui.widgets.plain import Line
-from amx_tui.widgets.words import balance_words, duration, time_of_day
+from amx_tui.widgets.words import clock, duration
 
 
 def silent_batches(board: Board, chosen: BatchLine | None) -> tuple[int, ...]:
@@ -29,11 +28,9 @@ def outcome_lines(
     *,
     longer: float | None = None,
     other_host: str = "",
-    account: Account | None = None,
 ) -> list[Line]:
     """What happened, why, and what to press. `batch` is the followed one, `longer` the seconds of
-    silence that the next try may have, `other_host` where else a refused key may belong, `account` what
-    was told when the draft was set up."""
+    silence that the next try may have, `other_host` where else a refused key may belong."""
     if board.state in (None, RunState.RUNNING):
         if batch is None or batch.failure is None:
             return [[(batch.state.value if batch is not None else "", "dim")]]
@@ -42,8 +39,6 @@ def outcome_lines(
         lines = _failure_lines(board.failure)
         if other_host:
             lines.append(_key_line("o", f"ask {other_host} with this key; it may belong there"))
-        if board.failure.kind is FailureKind.QUOTA_SPENT:
-            lines += _balance_lines(account)
         return lines
     if board.what:
         return [[(board.what, "bad")], [(board.remedy or board.why, "")]]
@@ -56,6 +51,25 @@ def outcome_lines(
     return [ended, *(_failure_lines(failed) if failed is not None else ()), *_longer_lines(longer)]
 
 
+def waiting_lines(failure: Failure | None, left: float) -> list[Line]:
+    """Why a batch waits before it asks again, the seconds that are left of it, and what may spare it
+    the next wait."""
+    asks: Line = [
+        ("asks again in ", ""),
+        (clock(left), "strong"),
+        (" · ", "dim"),
+        ("t", "key"),
+        (" asks now", "warn"),
+        (" · ", "dim"),
+        ("del", "key"),
+        (" gives up", "warn"),
+    ]
+    if failure is None:
+        return [asks]
+    what, *rest = _failure_lines(failure)
+    return [what, asks, *rest]
+
+
 def _failure_lines(failure: Failure) -> list[Line]:
     parts = ((failure.what, "bad"), (failure.why, "dim"), (failure.remedy, ""))
     return [[(words, ink)] for words, ink in parts if words]
@@ -65,13 +79,6 @@ def _longer_lines(longer: float | None) -> list[Line]:
     if longer is None:
         return []
     return [_key_line("t", f"try again, with up to {duration(longer)} of silence")]
-
-
-def _balance_lines(account: Account | None) -> list[Line]:
-    if account is None or account.balance is None:
-        return []
-    left = balance_words(account.balance.available, account.balance.currency)
-    return [[(f"balance {left}", "strong"), (f" at {time_of_day(account.at)}", "dim")]]
 
 
 def _key_line(key: str, words: str) -> Line:

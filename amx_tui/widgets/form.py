@@ -14,8 +14,8 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from amx_tui.base.text import clean, one_line
-from amx_tui.widgets.plain import Line
 from amx_tui.widgets.hidden import Hidden
+from amx_tui.widgets.plain import Line
 from amx_tui.widgets.rows import Inked
 
 

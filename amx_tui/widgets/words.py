@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 
 from amx_tui.base.amounts import balance_words, money, number
+from amx_tui.base.times import clock, duration
 
 __all__ = [
     "age",
@@ -34,22 +35,6 @@ def age(seconds: float) -> str:
 def origin(source: str, fetched_at: float | None, at: float) -> str:
     """Where a figure comes from, and how old it is if it was fetched."""
     return source if fetched_at is None else f"{source}, {age(at - fetched_at)}"
-
-
-def duration(seconds: float) -> str:
-    """`9 s`, `4 min`, `1 h 20 min`."""
-    if seconds < 90:
-        return f"{max(round(seconds), 0)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def clock(seconds: float) -> str:
-    """`2:58`, for what counts down or up."""
-    whole = max(int(seconds), 0)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def now() -> float:

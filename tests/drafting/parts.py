@@ -147,6 +147,9 @@ class ScriptedCall:
         self.allowance = allowance
         self.countdown = StillClock()
 
+    def hurry(self) -> bool:
+        return False
+
     async def events(self) -> AsyncIterator[CallEvent]:
         if self.allowance is not None:
             self.client.budgets.append(

@@ -110,7 +110,9 @@ async def test_a_run_drafts_every_target_and_ends() -> None:
     drafted = [event.suggestion.target for event in of(events, SuggestionDrafted)]
     assert sorted(drafted) == sorted(target for batch in plan.batches for target in batch.targets)
     assert len(of(events, BatchFinished)) == len(plan.batches)
-    assert run.spent_usd == pytest.approx(len(plan.batches) * (1000 * 0.6 + 400 * 2.5) / 1e6)
+    assert run.spending.spent_usd == pytest.approx(
+        len(plan.batches) * (1000 * 0.6 + 400 * 2.5) / 1e6
+    )
     assert run.state is RunState.FINISHED
     assert no_tasks_left()
 
@@ -340,7 +342,7 @@ async def test_the_cap_ends_the_run_before_it_is_passed() -> None:
 
     assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
     assert 4 <= len(client.asked) < 20
-    assert run.spent_usd <= 4.5 * each
+    assert run.spending.spent_usd <= 4.5 * each
     assert len(of(events, BatchFinished)) == len(client.asked)
 
 
@@ -369,7 +371,7 @@ async def test_requests_side_by_side_cannot_cost_more_than_the_cap_together() ->
     events = await collect(run)
     assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
     assert client.most_open > 1
-    assert 0.5 * cap < run.cost_usd <= cap
+    assert 0.5 * cap < run.spending.cost_usd <= cap
 
 
 async def test_what_was_spent_before_counts_against_the_cap() -> None:
@@ -379,7 +381,7 @@ async def test_what_was_spent_before_counts_against_the_cap() -> None:
     events = await collect(run)
     assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.CAPPED
     assert client.asked == []
-    assert run.cost_usd == 0.0499
+    assert run.spending.cost_usd == 0.0499
 
 
 async def test_a_stream_that_passes_the_cap_is_broken_off() -> None:
@@ -400,7 +402,7 @@ async def test_a_stream_that_passes_the_cap_is_broken_off() -> None:
     events = await collect(run)
     assert events[-1] == RunEnded(RunState.CAPPED, 1000.0)
     assert of(events, SuggestionDrafted) != []
-    assert 0.02 < run.cost_usd < 0.0305  # no more than a piece of each above it
+    assert 0.02 < run.spending.cost_usd < 0.0305  # no more than a piece of each above it
     assert sent * 100 * 2.5 / 1e6 < 0.0305
     assert no_tasks_left()
 

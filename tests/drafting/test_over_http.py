@@ -14,8 +14,9 @@ from itertools import chain
 import pytest
 
 from amx_tui.catalog.model import ColumnEvidence
+from amx_tui.drafting.asking import MOST_SEARCH_CALLS
 from amx_tui.drafting.board import BatchState, Board
-from amx_tui.drafting.engine import MOST_SEARCH_CALLS, Run
+from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import (
     AskingAgain,
     Band,
@@ -28,6 +29,7 @@ from amx_tui.drafting.model import (
     Signal,
     SuggestionDrafted,
     TargetRefused,
+    UsageReported,
     WaitingToRetry,
 )
 from amx_tui.llm.client import Client
@@ -41,7 +43,10 @@ from tests.provider import (
     draft,
     draft_lines,
     error,
+    html,
     raw,
+    stall,
+    status,
     stream,
     usage_of,
 )
@@ -101,7 +106,7 @@ async def test_a_run_drafts_everything_side_by_side(provider: ScriptedProvider) 
         events, board = await task
     assert events[-1].state is RunState.FINISHED  # type: ignore[union-attr]
     assert board.drafted == board.targets == 18
-    assert board.usd == pytest.approx(run.spent_usd)
+    assert board.usd == pytest.approx(run.spending.spent_usd)
     assert sorted(chain.from_iterable(names_of(provider))) == sorted(
         target.column or target.table for batch in plan.batches for target in batch.targets
     )
@@ -324,6 +329,34 @@ async def test_an_answer_that_the_filter_stops_keeps_what_came(provider: Scripte
     assert [e.target.column for e in events if isinstance(e, TargetRefused)] == ["BUKRS"]
 
 
+async def test_a_batch_that_is_too_long_is_split_until_it_fits(provider: ScriptedProvider) -> None:
+    """The server has a smaller context than anybody told."""
+    plan = plan_of(table_of("BSEG", 11), setup=setup_of(batch_size=12))
+
+    def answer(body):  # type: ignore[no-untyped-def]
+        if len(asked_targets(body)) > 2:
+            said = "the request exceeds the available context size (900 tokens)"
+            return error(400, said, "exceed_context_size_error")
+        return draft(body)
+
+    provider.answer = answer
+    async with going(provider, plan, concurrency=1) as run:
+        events, board = await drive(run)
+    assert board.drafted == board.targets == 12
+    assert [len(names) for names in names_of(provider)][:4] == [12, 6, 3, 1]
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.FINISHED
+
+
+async def test_what_is_too_long_alone_ends_in_words(provider: ScriptedProvider) -> None:
+    plan = plan_of(table_of("BSEG", 3), setup=setup_of(batch_size=12))
+    provider.answer = lambda body: status(413)
+    async with going(provider, plan, concurrency=1) as run:
+        _, board = await drive(run)
+    assert [len(names) for names in names_of(provider)] == [4, 2, 1, 1, 2, 1, 1]
+    failure = board.batches[1].failure
+    assert failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
+
+
 async def test_token_probabilities_become_confidences(provider: ScriptedProvider) -> None:
     setup = setup_of(SMALL_WITH_LOGPROBS, base=provider.base_url, batch_size=10)
     plan = plan_of(table_of("BSEG", 1), setup=setup)
@@ -380,3 +413,124 @@ async def test_a_cap_that_pays_for_everything_changes_no_budget(
         events, _ = await drive(run)
     assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.FINISHED
     assert {request.body["max_tokens"] for request in provider.calls} == {32_768}
+
+
+def cost_of(plan: Plan) -> float:
+    """USD that the first batch was expected to cost."""
+    return plan.batches[0].estimate.usd or 0.0
+
+
+ENDS_WITHOUT_USAGE = {
+    "silent while it thinks unseen": stall(),
+    "silent before its headers": stall(headers=False),
+    "silent in mid-thought": stall(after=as_event(chunk(reasoning="Hm."))),
+    "cut while it thinks unseen": cut_after(0),
+}
+
+
+@pytest.mark.parametrize("how", ENDS_WITHOUT_USAGE)
+async def test_a_request_that_ends_without_a_usage_is_counted_as_it_was_expected_to_be(
+    provider: ScriptedProvider, how: str
+) -> None:
+    setup = setup_of(base=provider.base_url, batch_size=10)
+    setup = replace(setup, settings=replace(setup.settings, timeout_seconds=0.3))
+    plan = plan_of(table_of("BSEG", 2), setup=setup)
+    provider.script(ENDS_WITHOUT_USAGE[how])
+    client = Client(setup, concurrency=1, sleep=lambda _: asyncio.sleep(0))
+    run = Run(plan, client, Memory(), RATES)
+    events, board = await drive(run)
+    await client.aclose()
+    guessed = [one for one in events if isinstance(one, UsageReported) and not one.is_exact]
+    assert len(guessed) == 1
+    assert guessed[0].usage.output >= plan.batches[0].estimate.output_tokens
+    assert run.spending.cost_usd >= cost_of(plan)
+    assert board.usd == pytest.approx(run.spending.cost_usd)
+    assert not board.batches[1].is_exact
+
+
+COSTS_NOTHING = {
+    "refused": error(400, "messages is empty", "invalid_request_error"),
+    "limited": error(429, "", "rate_limit_reached_error"),
+    "a web page": html(),
+    "an error in place of an answer": raw(as_event({"error": {"message": "busy", "code": 502}})),
+}
+
+
+@pytest.mark.parametrize("how", COSTS_NOTHING)
+async def test_a_request_that_was_refused_costs_nothing(
+    provider: ScriptedProvider, how: str
+) -> None:
+    provider.answer = lambda body: COSTS_NOTHING[how]
+    async with going(provider, plan_of(table_of("BSEG", 2))) as run:
+        events, board = await drive(run)
+    assert provider.calls
+    assert not [one for one in events if isinstance(one, UsageReported)]
+    assert run.spending.cost_usd == 0
+    assert board.usd is None
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopped"])
+async def test_what_is_broken_off_while_it_thinks_unseen_is_counted(
+    provider: ScriptedProvider, how: str
+) -> None:
+    plan = plan_of(table_of("BSEG", 2), setup=setup_of(batch_size=10))
+    provider.answer = lambda body: stall()
+    async with going(provider, plan) as run:
+        events = []
+        async for event in run.events():
+            events.append(event)
+            if isinstance(event, BatchPhase) and event.phase is Phase.WAITING:
+                await asyncio.to_thread(provider.wait_for_calls, 1)
+                run.stop() if how == "stopped" else run.cancel(1)
+    assert [one.is_exact for one in events if isinstance(one, UsageReported)] == [False]
+    assert run.spending.cost_usd == pytest.approx(cost_of(plan), rel=0.01)
+
+
+async def test_thoughts_that_nobody_sees_and_no_usage_tells_do_not_pass_the_cap(
+    provider: ScriptedProvider,
+) -> None:
+    setup = setup_of(base=provider.base_url, batch_size=2)
+    setup = replace(setup, settings=replace(setup.settings, timeout_seconds=0.2))
+    whole = plan_of(table_of("BSEG", 20), setup=setup)
+    plan = replace(whole, cap_usd=2.5 * cost_of(whole))
+    provider.answer = lambda body: stall()
+    client = Client(setup, concurrency=1, sleep=lambda _: asyncio.sleep(0))
+    events, _ = await drive(Run(plan, client, Memory(), RATES))
+    await client.aclose()
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.CAPPED
+    assert 1 <= len(provider.calls) < len(plan.batches)
+
+
+async def test_a_budget_that_was_spent_without_a_usage_is_counted_whole(
+    provider: ScriptedProvider,
+) -> None:
+    plan = plan_of(table_of("BSEG", 2), setup=setup_of(batch_size=10))
+    quiet = chunk(finish="length")
+    provider.script(raw(as_event(chunk(reasoning="Hm.")) + as_event(quiet)))
+    async with going(provider, plan) as run:
+        events, _ = await drive(run)
+    first, second = [one for one in events if isinstance(one, UsageReported)]
+    assert (first.is_exact, first.usage.output) == (False, 32_768)
+    assert second.is_exact
+
+
+async def test_whoever_does_not_want_to_wait_presses_once_for_the_batch(
+    provider: ScriptedProvider,
+) -> None:
+    plan = plan_of(table_of("BSEG", 2), setup=setup_of(batch_size=10))
+    provider.script(error(429, "", "rate_limit_reached_error", {"Retry-After": "7200"}))
+    client = Client(setup_of(base=provider.base_url), concurrency=1)
+    run, board, waits = Run(plan, client, Memory(), RATES), Board(), []
+    async for event in run.events():
+        board.apply(event)
+        if isinstance(event, WaitingToRetry):
+            line = board.batches[1]
+            assert line.waits_for is event.failure
+            waits.append((line.retry_at or 0) - event.at)
+            assert run.retry(1)
+            assert run.retry(1) is True  # a second press does no harm
+    await client.aclose()
+    assert waits == [7200.0]
+    assert board.drafted == 3
+    assert any("asks to wait 2\u00a0h\u00a00\u00a0min" in line.text for line in board.log)
+    assert not run.retry(1)

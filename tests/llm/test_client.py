@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from amx_tui import __version__
 from amx_tui.base.problem import Problem
 from amx_tui.config.model import Settings
-from amx_tui.llm.client import Client
+from amx_tui.llm.client import Call, Client
 from amx_tui.llm.model import (
     AnswerText,
     BudgetRaise,
     CallEvent,
     Ended,
     FailureKind,
+    Message,
     ParameterDrop,
     Phase,
     PhaseChanged,
@@ -29,6 +31,7 @@ from amx_tui.llm.model import (
     Usage,
     UsageSeen,
 )
+from amx_tui.llm.tokens import estimate_prompt
 from tests.llm.setups import (
     MESSAGES,
     SECRET,
@@ -271,6 +274,144 @@ async def test_max_tokens_is_replaced_where_only_its_other_name_is_known(
     assert "max_tokens" not in provider.requests[1].body
 
 
+# What is sent, and how a provider may refuse it.
+NAMED = {
+    "temperature": ("kimi-k2-thinking", "invalid temperature: only 1 is allowed for this model"),
+    "logprobs": ("moonshot-v1-128k", "logprobs is not supported"),
+    "top_logprobs": ("moonshot-v1-128k", "unknown field top_logprobs"),
+    "reasoning": ("kimi-k2-thinking", "Unrecognized request argument supplied: reasoning"),
+    "reasoning_effort": ("kimi-k3", "invalid reasoning_effort: object expected"),
+    "thinking": ("kimi-k2.6", "invalid thinking: only type=enabled is allowed for this model"),
+    "stream_options": ("kimi-k2-thinking", "Unknown parameter: 'stream_options.include_usage'."),
+    "max_tokens": ("kimi-k2-thinking", "max_tokens is deprecated, use max_completion_tokens"),
+}
+
+
+@pytest.mark.parametrize("shape", ["moonshot", "openai", "pydantic", "text"])
+@pytest.mark.parametrize("name", NAMED)
+async def test_whatever_is_refused_by_name_is_left_out_said_once_and_remembered(
+    provider: ScriptedProvider, name: str, shape: str
+) -> None:
+    model, message = NAMED[name]
+    refusals = {
+        "moonshot": error(400, message, "invalid_request_error"),
+        "openai": status(400, {"error": {"message": "Unsupported", "param": name, "code": "x"}}),
+        "pydantic": status(
+            422, {"detail": [{"type": "extra_forbidden", "loc": ["body", name], "msg": "No"}]}
+        ),
+        "text": status(400, message),
+    }
+    provider.answer = lambda body: refusals[shape] if name in body else stream(content=SAID)
+    effort = "none" if name == "thinking" else "low"
+    setup = setup_for("kimi", model, base=provider.base_url)
+    setup = replace(setup, settings=replace(setup.settings, reasoning_effort=effort))
+    async with client_for(setup) as client:
+        events, failure = await collect(client.call(MESSAGES))
+        later, _ = await collect(client.call(MESSAGES))
+    assert failure is None and answer_of(events) == SAID
+    dropped = [drop for drop in of(ParameterDrop, events) if drop.name == name]
+    # What the model pins is not sent, and said as well.
+    assert len(dropped) == 1 and of(ParameterDrop, later) == []
+    assert [name in request.body for request in provider.calls] == [True, False, False]
+    budgets = [
+        request.body.get("max_tokens", request.body.get("max_completion_tokens"))
+        for request in provider.calls
+    ]
+    assert len(set(budgets)) == 1 and budgets[0]
+
+
+# How servers say that prompt (1 000 tokens, as they count) and output are too much, and the most output
+# that they give: as their context leaves it, or of any request.
+TOO_MUCH = {
+    "vLLM": (
+        "'max_tokens' or 'max_completion_tokens' is too large: {budget}. This model's maximum context"
+        " length is 16384 tokens and your request has 1000 input tokens.",
+        15_384,
+    ),
+    "OpenAI, context": (
+        "This model's maximum context length is 16,384 tokens. However, you requested {total} tokens"
+        " (1000 in the messages, {budget} in the completion).",
+        15_384,
+    ),
+    "Moonshot": (
+        "Invalid request: Your request exceeded model token limit: 8192 (requested: {total})",
+        7_192,
+    ),
+    "OpenAI, output": (
+        "max_tokens is too large: {budget}. This model supports at most 16384 completion tokens,"
+        " whereas you provided {budget}.",
+        16_384,
+    ),
+    "DeepSeek": ("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8_192),
+    "Groq": ("`max_tokens` must be less than or equal to `8192`, the maximum value", 8_192),
+}
+
+
+@pytest.mark.parametrize("whose", TOO_MUCH)
+async def test_who_asked_for_too_much_output_asks_for_what_there_is(
+    provider: ScriptedProvider, whose: str
+) -> None:
+    message, room = TOO_MUCH[whose]
+
+    def answer(body: Mapping[str, Any]) -> Reply:
+        budget = body["max_tokens"]
+        if budget <= room:
+            return stream(content=SAID)
+        said = message.format(budget=budget, total=budget + 1_000)
+        return error(400, said, "invalid_request_error")
+
+    provider.answer = answer
+    setup = setup_for("local", "qwen-thinking", base=provider.base_url)
+    prompt = (Message("user", "x" * 3_500),)
+    limits: dict[str, int] = {}
+    for _ in range(2):  # the second run of the session knows it
+        client = Client(setup, concurrency=1, limits=limits, sleep=Waits())
+        events, failure = await collect(client.call(prompt))
+        again, _ = await collect(client.call(prompt))
+        await client.aclose()
+        assert failure is None and answer_of(events) == SAID
+        assert len(of(ParameterDrop, events)) == 1 and of(ParameterDrop, again) == []
+    budgets = [request.body["max_tokens"] for request in provider.calls]
+    assert budgets[:2] == [32_768, room]
+    # Our own estimate of the prompt keeps a distance to a context that is known now.
+    assert len(budgets) == 5 and all(room - 300 < budget <= room for budget in budgets[2:])
+
+
+async def test_a_prompt_that_leaves_no_room_is_too_long_and_not_asked_again(
+    provider: ScriptedProvider,
+) -> None:
+    message = (
+        "This model's maximum context length is 4096 tokens, your request has 4000 input tokens"
+    )
+    provider.answer = lambda body: error(400, message, "invalid_request_error")
+    _, failure = await ask(setup_for("local", "qwen-thinking", base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.CONTEXT_OVERFLOW
+    assert len(provider.calls) == 1
+
+
+async def test_a_server_that_is_never_content_is_not_asked_for_ever(
+    provider: ScriptedProvider,
+) -> None:
+    provider.answer = lambda body: error(
+        400, f"max_tokens: at most {body.get('max_tokens', 2) - 1}", "invalid_request_error"
+    )
+    _, failure = await ask(setup_for("local", "qwen-thinking", base=provider.base_url))
+    assert failure is not None and failure.kind is FailureKind.BAD_REQUEST
+    assert len(provider.calls) <= 6
+
+
+async def test_the_output_never_asks_for_more_than_the_context_leaves(
+    provider: ScriptedProvider,
+) -> None:
+    """The provider counts the prompt; our estimate of a list of names may be a fifth too low."""
+    names = " ".join(f"X_LEGACY_FLG_{n}" for n in range(600))
+    setup = setup_for("kimi", "moonshot-v1-8k", base=provider.base_url, max_tokens=8_000)
+    async with client_for(setup) as client:
+        await collect(client.call([Message("user", names)]))
+    [request] = provider.calls
+    assert request.body["max_tokens"] + 1.2 * estimate_prompt([Message("user", names)]) < 8_192
+
+
 async def test_a_field_that_names_the_parameter_is_believed_before_the_sentence(
     provider: ScriptedProvider,
 ) -> None:
@@ -375,6 +516,24 @@ async def test_an_answer_that_the_filter_stopped_is_kept_and_said(
     assert not failure.is_retried
 
 
+# Accounts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", [-1.25, None])
+async def test_an_account_without_money_is_told_what_it_has_left_and_asked_once(
+    provider: ScriptedProvider, told: float | None
+) -> None:
+    provider.balance = told
+    provider.answer = lambda body: error(429, "suspended", "exceeded_current_quota_error")
+    waits = Waits()
+    setup = setup_for(base=provider.base_url, bases=(provider.base_url,))
+    _, failure = await ask(setup, sleep=waits)
+    assert failure is not None and failure.kind is FailureKind.QUOTA_SPENT and failure.hits_all
+    assert ("its balance is ¥ -1.25" in failure.what) is (told is not None)
+    assert (len(provider.calls), waits.seconds) == (1, [])
+    assert {one.headers["authorization"] for one in provider.requests} == {f"Bearer {SECRET}"}
+
+
 # Retries -------------------------------------------------------------------------------------------
 
 
@@ -394,6 +553,91 @@ async def test_a_rate_limit_is_waited_out_as_long_as_the_provider_says(
     assert [wait.seconds for wait in of(RetryWait, events)] == [7.0, 5.0]
     assert all(wait.failure.is_retried for wait in of(RetryWait, events))
     assert "max organization concurrency" in of(RetryWait, events)[1].failure.why
+
+
+async def test_an_hour_is_waited_out_too_where_the_provider_says_so(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script(
+        error(429, "slow down", "rate_limit_reached_error", {"Retry-After": "3600"}),
+        stream(content=SAID),
+    )
+    waits = Waits()
+    events, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert (failure, answer_of(events)) == (None, SAID)
+    assert waits.seconds == [3600.0]
+
+
+async def asleep(_: float) -> None:
+    await asyncio.Event().wait()
+
+
+async def reach(call: Call, kind: type[CallEvent]) -> tuple[asyncio.Task[Any], asyncio.Event]:
+    """A call under way, and an event that is set when it comes to a `kind`."""
+    reached = asyncio.Event()
+
+    async def consume() -> list[CallEvent]:
+        seen = []
+        async with aclosing(call.events()) as events:
+            async for one in events:
+                seen.append(one)
+                if isinstance(one, kind):
+                    reached.set()
+        return seen
+
+    return asyncio.create_task(consume()), reached
+
+
+async def test_whoever_does_not_want_to_wait_tries_at_once(provider: ScriptedProvider) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.script(limited, stream(content=SAID))
+    async with client_for(setup_for(base=provider.base_url), sleep=asleep) as client:
+        call = client.call(MESSAGES)
+        assert not call.hurry()  # it waits for nothing
+        before = asyncio.all_tasks()
+        task, waiting = await reach(call, RetryWait)
+        await waiting.wait()
+        assert call.hurry()
+        assert answer_of(await task) == SAID
+        assert not call.hurry()
+        assert asyncio.all_tasks() == before
+
+
+async def test_what_lets_one_through_lets_the_others_try(provider: ScriptedProvider) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.script(limited, limited)
+    async with client_for(setup_for(base=provider.base_url), concurrency=2, sleep=asleep) as client:
+        calls = [client.call(MESSAGES) for _ in range(2)]
+        tasks = [await reach(call, RetryWait) for call in calls]
+        for _, waiting in tasks:
+            await waiting.wait()
+        queued = asyncio.create_task(collect(client.call(MESSAGES)))
+        await asyncio.sleep(0)
+        assert calls[0].hurry()
+        for task, _ in tasks:
+            assert answer_of(await task)
+        assert (await queued)[1] is None
+    assert len(provider.calls) == 5
+
+
+async def test_one_that_is_refused_again_waits_again_and_holds_the_others_up(
+    provider: ScriptedProvider,
+) -> None:
+    limited = error(429, "", "rate_limit_reached_error", {"Retry-After": "3600"})
+    provider.answer = lambda body: limited
+    async with client_for(setup_for(base=provider.base_url), concurrency=2, sleep=asleep) as client:
+        calls = [client.call(MESSAGES) for _ in range(2)]
+        tasks = [await reach(call, RetryWait) for call in calls]
+        for _, waiting in tasks:
+            await waiting.wait()
+            waiting.clear()
+        assert calls[0].hurry()
+        await tasks[0][1].wait()
+        assert not tasks[1][1].is_set()
+        for task, _ in tasks:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in tasks), return_exceptions=True)
+    assert len(provider.calls) == 3
 
 
 async def test_without_a_hint_each_wait_is_longer_than_the_one_before(

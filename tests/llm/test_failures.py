@@ -18,7 +18,6 @@ from amx_tui.config.model import Settings
 from amx_tui.llm.client import Client
 from amx_tui.llm.failures import (
     FAILURES,
-    LONGEST_WAIT,
     When,
     classify,
     classify_transport,
@@ -420,6 +419,16 @@ def test_an_address_where_nothing_is_points_at_the_base() -> None:
         ("", "Please try again in 1.5s.", 1.5),
         ("", "try again in 250 ms", 0.25),
         ("", "Please retry after 2 minutes", 120),
+        ("", "Please try again in 6m0s. Visit https://host/limits to learn more.", 360),
+        ("", "Please try again in 1m2.5s.", 62.5),
+        ("", "Try again in 1h30m", 5400),
+        ("", "try again in 2 hours and 5 minutes", 7500),
+        ("", "retry after 1 day", 86_400),
+        ("", "try again after 3", 3),
+        ("", "try again in 2 weeks", None),
+        ("", "Rate limit reached, please wait 20 seconds", 20),
+        ("3600", "", 3600),
+        ("7200", "tokens per hour", 7200),
         ("9", "try again after 1 seconds", 9),
         ("", "RPM: 3, current: 4, please try again after 1 seconds", 1),
         ("Wed, 21 Oct 2015 07:28:00 GMT", "", None),
@@ -447,11 +456,18 @@ def test_a_moment_when_the_limit_ends_is_understood(factor: int) -> None:
     assert failure.is_retried
 
 
-def test_hours_are_not_waited_out() -> None:
-    headers = {"retry-after": str(LONGEST_WAIT * 20)}
-    failure = classify(429, "rate_limit_reached_error", "", headers, setup_for())
-    assert not failure.is_retried
-    assert "6000 s" in failure.remedy
+async def test_who_is_still_refused_after_many_waits_is_told_until_when(
+    provider: ScriptedProvider,
+) -> None:
+    headers = {"Retry-After": str(3 * 86_400)}
+    provider.answer = lambda body: error(429, "", "rate_limit_reached_error", headers)
+    waits = Waits()
+    _, failure = await ask(setup_for(base=provider.base_url), sleep=waits)
+    assert failure is not None
+    assert waits.seconds == [3 * 86_400.0] * 6
+    # Such as "3 December, 14:05".
+    month = time.strftime("%B", time.localtime(time.time() + 3 * 86_400))
+    assert "asks to wait until" in failure.remedy and month in failure.remedy
 
 
 def test_what_a_server_says_is_quoted_clean_and_short() -> None:

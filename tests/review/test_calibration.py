@@ -85,6 +85,16 @@ def test_second_attempts_and_failures_say_nothing_of_an_estimate(store: Store) -
     assert store.calibration("kimi", "kimi-k3", "low") == Calibration(1.0, 1.0, 3)
 
 
+def test_what_no_provider_told_says_nothing_of_an_estimate(store: Store) -> None:
+    run_with(store, plan_of(3), [[Usage(1000, 0, 2000)]] * 3)
+    run = store.start_run(plan_of(1), "x.db", 3.0)
+    store.record(run, BatchStarted(1, 3.0))
+    store.record(run, UsageReported(1, Usage(1000, 0, 9000), 0.02, is_exact=False))
+    store.record(run, BatchFinished(1, (), 0, 4.0))
+    assert store.calibration("kimi", "kimi-k3", "low") == Calibration(1.0, 1.0, 3)
+    assert store.spending(run)[0] == 0.02  # but it was paid for
+
+
 def test_a_corrected_estimate_is_not_corrected_twice(store: Store) -> None:
     corrected = plan_of(3, calibration=Calibration(0.5, 4.0, 7))
     run_with(store, corrected, [[Usage(1000, 0, 2000)]] * 3)

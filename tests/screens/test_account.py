@@ -144,6 +144,21 @@ async def test_a_model_that_the_key_does_not_list_is_told_with_its_successor(
         assert len(server.calls) == 1
 
 
+async def test_draft_says_what_the_model_does_not_take(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    workspace = workspace_at(server.base_url, tmp_path, model="kimi-k3")
+    workspace.environ = {"AMX_REASONING_EFFORT": "medium"}
+    async with AmxApp(workspace).run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: "effort low" in facts(pilot))
+        assert "temperature left out" in facts(pilot)
+        assert "effort medium becomes low" in facts(pilot)
+        await run_to_its_end(pilot)
+    [request] = server.calls
+    assert request.body["reasoning_effort"] == "low" and "temperature" not in request.body
+
+
 async def test_a_host_that_refuses_to_tell_does_not_keep_anybody_from_drafting(
     server: ScriptedProvider, tmp_path: Path
 ) -> None:
@@ -276,8 +291,9 @@ async def test_a_spent_quota_shows_the_balance_and_asks_for_nothing_again(
     async with app.run_test(size=(140, 40)) as pilot:
         await open_draft(pilot)
         await until(pilot, lambda: "balance ¥ 0.00: recharge it first" in facts(pilot))
+        server.balance = -0.2  # what the header says is older
         await run_to_its_end(pilot)
-        await until(pilot, lambda: "balance ¥ 0.00 at" in told(pilot))
+        await until(pilot, lambda: "its balance is ¥ -0.20" in told(pilot))
         assert len(server.calls) == 1
         assert app.session.board is not None and app.session.board.state is RunState.FAILED
 

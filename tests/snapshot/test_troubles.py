@@ -112,11 +112,14 @@ def test_a_dropped_parameter_is_told(
     snap_compare: Compare, workspace: Workspace, size: Size
 ) -> None:
     draft = draft_with_key(workspace)
-    pinning = replace(draft.setup, model=find_model("kimi", "kimi-k3"))
-    (drop, *_) = pinned_parameters(pinning)
+    settings = replace(draft.setup.settings, reasoning_effort="medium")
+    pinning = replace(draft.setup, model=find_model("kimi", "kimi-k3"), settings=settings)
     said = "Kimi (Moonshot) said: unknown field reasoning"
-    events = [
-        ParameterDropped(1, drop.name, drop.reason, START + 1),
+    events: list[RunEvent] = [
+        *(
+            ParameterDropped(1, drop.name, drop.reason, START + 1, drop.instead)
+            for drop in pinned_parameters(pinning)
+        ),
         ParameterDropped(2, "reasoning", said, START + 2),
         BatchPhase(1, Phase.THINKING, 1, START + 9),
     ]
