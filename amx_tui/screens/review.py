@@ -23,7 +23,7 @@ from amx_tui.screens.editor import Editor
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
-from amx_tui.widgets.plain import Line, entitle, fit, say
+from amx_tui.widgets.plain import Frame, Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
 from amx_tui.widgets.stream_view import wrap
@@ -58,7 +58,7 @@ class ReviewScreen(Room):
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
-            with Container(id="list"):
+            with Frame(id="list"):
                 yield Input(placeholder="filter by text", id="filter", compact=True)
                 yield RowList(self._draw_row, id="suggestions")
             yield Page(id="card")
@@ -96,7 +96,8 @@ class ReviewScreen(Room):
         what the reviewer looks at."""
         self._is_due = False
         # Not the target of the card: a key may have moved the cursor on before the card follows.
-        standing, self._goal = self._goal or (self._row.target if self._row else None), None
+        standing = self._goal or (self._row.target if self._row else None)
+        stays, self._goal = self._goal is None, None
         if not self._order:
             catalog = self.session.catalog
             targets = (
@@ -116,12 +117,13 @@ class ReviewScreen(Room):
         if self._is_new and self._rows:
             self._is_new = False
             place = next((i for i, row in enumerate(self._rows) if row.state is State.TODO), 0)
+            stays = False
         if place is None:
-            place = min(rows.cursor, max(len(self._rows) - 1, 0))
+            place, stays = min(rows.cursor, max(len(self._rows) - 1, 0)), False
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
         if everything:
             empty = "No suggestion fits. Press f or / to see others."
-        rows.show(len(self._rows), cursor=place, empty=empty)
+        rows.show(len(self._rows), cursor=place, stays=stays, empty=empty)
         counts = Counter(row.state for row in everything)
         parts = [f"{len(everything)} suggestions"]
         parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]

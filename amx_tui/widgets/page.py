@@ -45,7 +45,7 @@ class Page(Inked):
         )
         self._strips = [strip.apply_offsets(0, y) for y, strip in enumerate(strips)]
         self.hold(len(self._strips))
-        self.refresh()
+        self.refresh_changed()
 
     def on_resize(self) -> None:
         self._wrap()
@@ -54,11 +54,15 @@ class Page(Inked):
         super().notify_style_update()
         self._wrap()
 
-    def render_line(self, y: int) -> Strip:
+    def _strip(self, y: int) -> Strip | None:
         index = y + self.scroll_offset.y
-        if index < len(self._strips):
-            return self._strips[index]
-        return Strip.blank(self.size.width, self.rich_style)
+        return self._strips[index] if index < len(self._strips) else None
+
+    def look(self, y: int) -> object:
+        return self._strip(y)  # which is equal to one that looks like it
+
+    def draw(self, y: int) -> Strip:
+        return self._strip(y) or Strip.blank(self.size.width, self.base)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join(strip.text.rstrip() for strip in self._strips)), "\n"
