@@ -25,7 +25,7 @@ from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import Meter
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
+from amx_tui.widgets.plain import Frame, Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.seen import is_seen
 from amx_tui.widgets.stream_view import StreamView
@@ -78,7 +78,7 @@ class DraftingScreen(Room):
         self._said = 0  # lines of the log that are on the screen
 
     def compose_body(self) -> ComposeResult:
-        with Container(id="overall"):
+        with Frame(id="overall"):
             yield Meter(id="meter")
         with Horizontal(id="middle"):
             yield RowList(self._draw_batch, id="batches")

@@ -25,7 +25,7 @@ from amx_tui.screens.review_listing import Suggestions, Wanted, decided_text, sh
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
-from amx_tui.widgets.plain import Line, entitle, fit, say
+from amx_tui.widgets.plain import Frame, Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS, STATES
 
@@ -58,7 +58,7 @@ class ReviewScreen(Room):
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
-            with Container(id="list"):
+            with Frame(id="list"):
                 yield Input(placeholder="filter by text", id="filter", compact=True)
                 yield RowList(self._draw_row, id="suggestions")
             yield Page(id="card")
@@ -101,7 +101,8 @@ class ReviewScreen(Room):
         """Brings the list up to date; the cursor stays on its target, so that nothing that arrives
         moves what the reviewer looks at."""
         # Not the target of the card: a key may have moved the cursor on before the card follows.
-        standing, self._goal = self._goal or (self._row.target if self._row else None), None
+        standing = self._goal or (self._row.target if self._row else None)
+        stays, self._goal = self._goal is None, None
         if self._listing is None:
             if self._is_making:
                 self._goal = standing
@@ -116,7 +117,7 @@ class ReviewScreen(Room):
         if self._changed:
             self._listing.update(dict.fromkeys(self._changed))
             self._changed.clear()
-        self._show_list(self._listing, standing)
+        self._show_list(self._listing, standing, stays=stays)
 
     async def _make(self) -> None:
         try:
@@ -137,18 +138,19 @@ class ReviewScreen(Room):
         with making_much():
             return Suggestions(self.session, self._wanted)
 
-    def _show_list(self, listing: Suggestions, standing: Target | None) -> None:
+    def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:
+        """`stays` where the row under the cursor is to stay where it is on the screen."""
         rows = self.query_one("#suggestions", RowList)
         place = listing.place_of(standing) if standing is not None else None
         if self._is_new and len(listing):
             self._is_new = False
-            place = listing.first_undecided()
+            place, stays = listing.first_undecided(), False
         if place is None:
-            place = min(rows.cursor, max(len(listing) - 1, 0))
+            place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
         if listing.total:
             empty = "No suggestion fits. Press f or / to see others."
-        rows.show(len(listing), cursor=place, empty=empty)
+        rows.show(len(listing), cursor=place, stays=stays, empty=empty)
         counts = listing.counts
         parts = [f"{listing.total} suggestions"]
         parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.style import Style
 from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
@@ -43,12 +42,6 @@ class Bar(Inked):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._places: list[tuple[int, int, str]] = []  # from, to, action
-        self._drawn: list[tuple[str, str, str]] = []
-
-    def refresh_changed(self) -> None:
-        """Draws the line again if it says something else by now."""
-        if self._drawn != self.pieces(self.size.width):
-            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         for start, end, action in self._places:
@@ -60,22 +53,21 @@ class Bar(Inked):
         """Words, ink, and the action that a click on them starts ("" for none)."""
         raise NotImplementedError
 
-    def render_line(self, y: int) -> Strip:
+    def look(self, y: int) -> object:
+        return self.size.width, self.pieces(self.size.width)
+
+    def draw(self, y: int) -> Strip:
         width = self.size.width
-        base: Style = self.rich_style
-        if y:
-            return Strip.blank(width, base)
         self._places = []
-        self._drawn = self.pieces(width)
         line: list[tuple[str, str]] = []
         x = 0
-        for words, ink, action in self._drawn:
+        for words, ink, action in self.pieces(width):
             cells = cell_len(words)
             if action:
                 self._places.append((x, x + cells, action))
             x += cells
             line.append((words, ink))
-        return self.strip_of(line, width, base)
+        return self.strip_of(line, width)
 
 
 class TopBar(Bar):

@@ -152,11 +152,14 @@ class Pick(Inked, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         self.action_turn(-1 if event.x < 2 else 1)
 
-    def render_line(self, y: int) -> Strip:
+    def look(self, y: int) -> object:
+        return self.size.width, self.has_focus, self._value, self._options
+
+    def draw(self, y: int) -> Strip:
         label = next((words for value, words in self._options if value == self._value), self._value)
         arrows = "key" if self.has_focus else "dim"
         line = [("‹ ", arrows), (label, "strong" if self.has_focus else ""), (" ›", arrows)]
-        return self.strip_of(line, self.size.width, self.rich_style)
+        return self.strip_of(line, self.size.width)
 
 
 class Fold(Inked, can_focus=True):
@@ -195,7 +198,10 @@ class Fold(Inked, can_focus=True):
     def on_click(self) -> None:
         self.action_turn()
 
-    def render_line(self, y: int) -> Strip:
+    def look(self, y: int) -> object:
+        return self.size.width, self.has_focus, self.is_open, self._words
+
+    def draw(self, y: int) -> Strip:
         sign = "▾" if self.is_open else "▸"
         line = [(f"{sign} ", "key" if self.has_focus else "dim"), ("more  ", "strong")]
-        return self.strip_of([*line, (self._words, "dim")], self.size.width, self.rich_style)
+        return self.strip_of([*line, (self._words, "dim")], self.size.width)

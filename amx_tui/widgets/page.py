@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.content import Content
-from textual.geometry import Region
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.visual import Visual
@@ -25,7 +24,6 @@ class Page(Inked):
         self._content = Content("")
         self._strips: list[Strip] = []
         self._wrapped_at = 0
-        self._is_new = True  # nothing of it is drawn as it should be
 
     @property
     def text(self) -> str:
@@ -45,34 +43,26 @@ class Page(Inked):
         strips = Visual.to_strips(
             self, self._content, self._wrapped_at, None, self.visual_style, pad=True
         )
-        before = self._strips
         self._strips = [strip.apply_offsets(0, y) for y, strip in enumerate(strips)]
-        top = self.scroll_offset.y
         self.hold(len(self._strips))
-        if self.scroll_offset.y != top or self._is_new:
-            self._is_new = False
-            self.refresh()
-            return
-        # Of two texts that follow each other many lines are the same, the empty ones at the end first.
-        for y in range(self.size.height):
-            old, new = before[top + y : top + y + 1], self._strips[top + y : top + y + 1]
-            if old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.refresh_changed()
 
     def on_resize(self) -> None:
-        self._is_new = True
         self._wrap()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._is_new = True
         self._wrap()
 
-    def render_line(self, y: int) -> Strip:
+    def _strip(self, y: int) -> Strip | None:
         index = y + self.scroll_offset.y
-        if index < len(self._strips):
-            return self._strips[index]
-        return Strip.blank(self.size.width, self.base)
+        return self._strips[index] if index < len(self._strips) else None
+
+    def look(self, y: int) -> object:
+        return self._strip(y)  # which is equal to one that looks like it
+
+    def draw(self, y: int) -> Strip:
+        return self._strip(y) or Strip.blank(self.size.width, self.base)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join(strip.text.rstrip() for strip in self._strips)), "\n"

@@ -3,16 +3,26 @@ markup nor able to move the cursor. Screens use nothing else (a test forbids Tex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from rich.cells import cell_len, set_cell_size
+from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Static
 
 from amx_tui.base.text import clean
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    _Widget = Widget
+else:  # a second base that is a widget would take the place of the first one's default styles
+    _Widget = object
 
 # A piece of a line: the words, and the name of the ink they are written in ("" for plain).
 Piece = tuple[str, str]
@@ -96,6 +106,39 @@ class Plain(Static):
         return needed == height
 
 
+class Framed(_Widget):
+    """A widget with words in its border: new ones draw that line of the border again, where Textual
+    itself (8.2.8) draws all that the border goes round."""
+
+    _edge: int | None = None  # the line of the border that is being written, from the top of all
+
+    @contextlib.contextmanager
+    def writing_edge(self, *, is_top: bool) -> Iterator[None]:
+        """While the title (`is_top`) or the subtitle is set."""
+        self._edge = 0 if is_top else self.outer_size.height - 1
+        try:
+            yield
+        finally:
+            self._edge = None
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        if self._edge is not None:
+            gutter = self.gutter
+            width = self.outer_size.width
+            regions = (Region(-gutter.left, self._edge - gutter.top, width, 1),)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+
+class Frame(Framed, Container):
+    """A container with such a border."""
+
+
 _TITLES: WeakKeyDictionary[Widget, tuple[str, str]] = WeakKeyDictionary()
 
 
@@ -104,22 +147,21 @@ def entitle(widget: Widget, title: str = "", subtitle: str = "") -> None:
     before = _TITLES.get(widget, ("", ""))
     _TITLES[widget] = (title, subtitle)
     if before[0] != title:
-        _put(widget, "border_title", title, 0)
+        with _edge_of(widget, is_top=True):
+            widget.border_title = content([(title.replace("\n", " "), "")]) if title else None
     if before[1] != subtitle:
-        _put(widget, "border_subtitle", subtitle, widget.outer_size.height - 1)
+        with _edge_of(widget, is_top=False):
+            widget.border_subtitle = (
+                content([(subtitle.replace("\n", " "), "")]) if subtitle else None
+            )
 
 
-def _put(widget: Widget, name: str, words: str, y: int) -> None:
-    """Into line `y` of the widget. Textual's own way draws the whole widget again with all that is in
-    it (15 ms for a screen of prose on 8.2.8, five times a second), hence this one."""
-    shown = content([(words.replace("\n", " "), "")]) if words else None
-    width = widget.outer_size.width
-    if not widget.is_mounted or not width or not hasattr(widget, f"_{name}"):
-        setattr(widget, name, shown)
-        return
-    setattr(widget, f"_{name}", shown)
-    inset = widget.content_offset
-    widget.refresh(Region(-inset.x, y - inset.y, width, 1))
+def _edge_of(widget: Widget, *, is_top: bool) -> contextlib.AbstractContextManager[None]:
+    return (
+        widget.writing_edge(is_top=is_top)
+        if isinstance(widget, Framed)
+        else contextlib.nullcontext()
+    )
 
 
 def say(widget: Widget, words: str, *, title: str = "", severity: str = "information") -> None:

@@ -7,7 +7,7 @@ it does not know. (Textual's own lists stall at 10 000 rows: measured in 8.2.8.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -21,15 +21,18 @@ from textual.widget import Widget
 
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import INKS, Line
+from amx_tui.widgets.plain import INKS, Framed, Line
+
+if TYPE_CHECKING:
+    from typing import Self
 
 Draw = Callable[[int, int], Line]
 
 
-class Inked(ScrollView, can_focus=False):
-    """A view that draws its own lines with the inks of `amx_tui.widgets.plain`."""
+class Inked(Framed, ScrollView, can_focus=False):
+    """A view that draws its own lines with the inks of `amx_tui.widgets.plain`, and only those that
+    look otherwise than before: drawing is what costs."""
 
-    _base = Style.null()
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in (*INKS, "cursor")}
     DEFAULT_CSS = (
         """
@@ -50,14 +53,60 @@ class Inked(ScrollView, can_focus=False):
         + "}"
     )
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # Textual works the style out anew at each question: once a frame, not once a line.
-        self._base = self.rich_style
-        return super().render_lines(crop)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._drawn: dict[int, object] = {}  # what each line of the screen showed when it was drawn
+        # Textual works both out anew for each line that it draws.
+        self._base: Style | None = None
+        self._inks: dict[str, Style] = {}
+
+    def look(self, y: int) -> object:
+        """All that the drawing of a line of the view depends on, but the colours."""
+        raise NotImplementedError
+
+    def draw(self, y: int) -> Strip:
+        """A line of the view."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        self._drawn[y] = self.look(y)
+        return self.draw(y)
+
+    def refresh_changed(self) -> None:
+        """Draws those lines again that look otherwise than they are drawn."""
+        width, height = self.size
+        first = None  # of neighbours that changed
+        for y in range(height + 1):
+            if y < height and self._drawn.get(y) != self.look(y):
+                first = y if first is None else first
+            elif first is not None:
+                self.refresh(Region(0, first, width, y - first))
+                first = None
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        if not regions:  # other colours, perhaps
+            self._forget_colours()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._forget_colours()
+
+    def _forget_colours(self) -> None:
+        self._base = None
+        self._inks.clear()
 
     @property
     def base(self) -> Style:
-        """What a line is drawn on, while it is drawn."""
+        """How plain words look here."""
+        if self._base is None:
+            self._base = self.rich_style
         return self._base
 
     @property
@@ -66,7 +115,9 @@ class Inked(ScrollView, can_focus=False):
         return self.scrollable_content_region.width
 
     def ink(self, name: str) -> Style:
-        return self.get_component_rich_style(f"ink--{name}", partial=True)
+        if name not in self._inks:
+            self._inks[name] = self.get_component_rich_style(f"ink--{name}", partial=True)
+        return self._inks[name]
 
     def hold(self, count: int) -> None:
         """There are `count` lines to scroll through. Nothing else on the screen depends on that, but
@@ -85,8 +136,17 @@ class Inked(ScrollView, can_focus=False):
         """Scrolls there at once; Textual's own `scroll_to` waits for the next refresh."""
         self.scroll_target_y = self.scroll_y = self.validate_scroll_y(y)
 
-    def strip_of(self, line: Line, width: int, base: Style) -> Strip:
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """In the place of Textual's own, which draws all lines again: where rows came in above those
+        that are seen, these are the same as before."""
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = new_value
+        if round(old_value) != round(new_value):
+            self.refresh_changed()
+
+    def strip_of(self, line: Line, width: int, base: Style | None = None) -> Strip:
         """The pieces, cleaned, cut or padded to `width` cells."""
+        base = self.base if base is None else base
         segments = []
         used = 0
         for words, ink in line:
@@ -109,8 +169,11 @@ class HeadLine(Inked):
         super().__init__(id=id)
         self._draw = draw
 
-    def render_line(self, y: int) -> Strip:
-        return self.strip_of(self._draw(self.size.width), self.size.width, self.base)
+    def look(self, y: int) -> object:
+        return self.size.width, tuple(self._draw(self.size.width))
+
+    def draw(self, y: int) -> Strip:
+        return self.strip_of(self._draw(self.size.width), self.size.width)
 
 
 class RowList(Inked, can_focus=True):
@@ -138,34 +201,29 @@ class RowList(Inked, can_focus=True):
         self._draw = draw
         self._count = 0
         self._empty = empty
-        self._drawn: dict[int, object] = {}  # what each line of the screen showed when it was drawn
         self.cursor = 0
 
-    def show(self, count: int, *, cursor: int | None = None, empty: str | None = None) -> None:
-        """There are now `count` rows, whatever they are; the cursor goes to `cursor` or stays. An
-        empty list shows the words of `empty`."""
+    def show(
+        self,
+        count: int,
+        *,
+        cursor: int | None = None,
+        stays: bool = False,
+        empty: str | None = None,
+    ) -> None:
+        """There are now `count` rows, whatever they are; the cursor goes to `cursor` or stays. Where it
+        `stays` on its row, which has another number now, that row stays where it is on the screen.
+        An empty list shows the words of `empty`."""
         self._count = count
         if empty is not None:
             self._empty = empty
-        self.hold(count)
+        before = self.cursor
         self.cursor = min(max(self.cursor if cursor is None else cursor, 0), max(count - 1, 0))
+        self.hold(count)
+        if stays and self.cursor != before:
+            self.jump(self.scroll_offset.y + self.cursor - before)
         self._reveal()
         self.refresh_changed()
-
-    def refresh_changed(self) -> None:
-        """Draws those rows again that look otherwise than they are drawn: in a list that is shown anew
-        ten times a second most do not, and drawing is what costs."""
-        width, room = self.size.width, self.room
-        for y in range(self.size.height):
-            if self._drawn.get(y) != self._look(y, room):
-                self.refresh(Region(0, y, width, 1))
-
-    def _look(self, y: int, room: int) -> object:
-        """All that the drawing of a line depends on, but the colours."""
-        index = y + self.scroll_offset.y
-        if index >= self._count:
-            return self._empty if not self._count else None
-        return index == self.cursor, room, tuple(self._draw(index, room))
 
     @property
     def count(self) -> int:
@@ -199,17 +257,20 @@ class RowList(Inked, can_focus=True):
         self.hold(self._count)
         self._reveal()
 
-    def render_line(self, y: int) -> Strip:
+    def look(self, y: int) -> object:
+        index = y + self.scroll_offset.y
+        if index >= self._count:
+            return self._empty if not self._count else None
+        return index == self.cursor, self.room, tuple(self._draw(index, self.room))
+
+    def draw(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         width = self.room
-        base = self.base
-        self._drawn[y] = self._look(y, width)
         if index >= self._count:
             if self._count == 0 and y < len(words := self._empty.split("\n")):
-                return self.strip_of([(" " + words[y], "dim")], width, base)
-            return Strip.blank(width, base)
-        if index == self.cursor:
-            base += self.ink("cursor")
+                return self.strip_of([(" " + words[y], "dim")], width)
+            return Strip.blank(width, self.base)
+        base = self.base + self.ink("cursor") if index == self.cursor else self.base
         return self.strip_of(self._draw(index, width), width, base)
 
     def on_click(self, event: events.Click) -> None:

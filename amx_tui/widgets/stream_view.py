@@ -8,8 +8,6 @@ fifty times the CPU), hence this one.
 from __future__ import annotations
 
 from rich.cells import cell_len, chop_cells
-from rich.style import Style
-from textual.geometry import Region
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -132,11 +130,8 @@ class StreamView(Inked, can_focus=True):
         width = self.room
         if width <= 0:
             return
-        # Up to here nothing changes: the last line may grow.
-        unchanged = max(len(self._lines) + len(self._tail) - 1, 0)
         if width != self._wrapped_at:
             self._rewrap(width)
-            unchanged = 0
         if self._waiting:
             text, self._waiting = clean(self._waiting), ""
             first, *rest = text.split("\n")
@@ -148,8 +143,7 @@ class StreamView(Inked, can_focus=True):
                 self._grow(start, width)
             if len(self._lines) > MOST_LINES:
                 self._forget(width)
-                unchanged = 0
-        self._settle(unchanged)
+        self._settle()
 
     def _grow(self, text: str, width: int) -> None:
         """Wraps the growing paragraph again from its last line on only: a paragraph of a megabyte
@@ -168,17 +162,13 @@ class StreamView(Inked, can_focus=True):
         del self._paragraphs[: len(self._paragraphs) // 2]
         self._rewrap(width)
 
-    def _settle(self, unchanged: int = 0) -> None:
-        """Scrolls to the end where that is followed, and draws the lines after the first `unchanged`
-        ones again; scrolling draws all of them by itself."""
+    def _settle(self) -> None:
+        """Scrolls to the end where that is followed, and draws what changed."""
         count = len(self._lines) + len(self._tail)
         self.hold(count)
         if self._follows:
             self.jump(count)
-        width, height = self.size
-        first = max(unchanged - self.scroll_offset.y, 0)
-        if first < height:
-            self.refresh(Region(0, first, width, height - first))
+        self.refresh_changed()
 
     def on_resize(self) -> None:
         self._flush()
@@ -199,32 +189,38 @@ class StreamView(Inked, can_focus=True):
         index -= len(self._lines)
         return self._tail[index] if index < len(self._tail) else None
 
-    def render_line(self, y: int) -> Strip:
+    def _span(self, index: int) -> tuple[int, int] | None:
+        """What is selected of a line."""
+        selection = self.text_selection
+        return selection.get_span(index) if selection is not None else None
+
+    def look(self, y: int) -> object:
         index = y + self.scroll_offset.y
-        width = self.room
-        base = self.base
+        # The number, because a line knows its place for those who select it.
+        return index, self.room, self._line(index), self._span(index)
+
+    def draw(self, y: int) -> Strip:
+        index = y + self.scroll_offset.y
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
-            words = self.empty if index == 0 else ""
-            return self.strip_of([(words, "dim")], width, base)
-        return self._selected(line, index, width, base).apply_offsets(0, index)
+            return self.strip_of([(self.empty if index == 0 else "", "dim")], self.room)
+        return self._selected(line, index).apply_offsets(0, index)
 
-    def _selected(self, line: str, index: int, width: int, base: Style) -> Strip:
-        selection = self.text_selection
-        span = selection.get_span(index) if selection is not None else None
+    def _selected(self, line: str, index: int) -> Strip:
+        span = self._span(index)
         if span is None:
-            return self.strip_of([(line, "")], width, base)
+            return self.strip_of([(line, "")], self.room)
         start, end = span
         end = len(line) if end < 0 else end
         return self.strip_of(
-            [(line[:start], ""), (line[start:end], "here"), (line[end:], "")], width, base
+            [(line[:start], ""), (line[start:end], "here"), (line[end:], "")], self.room
         )
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join([*self._lines, *self._tail])), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
-        self.refresh()
+        self.refresh_changed()
 
     def action_up(self) -> None:
         self.scroll_relative(y=-1, animate=False)
