@@ -118,7 +118,7 @@ def test_evidence_shows_no_more_than_the_privacy_allows(connector: Connector) ->
 
 def test_browsing_can_write_nothing(connector: Connector) -> None:
     assert isinstance(connector, PostgresqlConnector)
-    with pytest.raises(CatalogProblem, match="read-only"), connector._read() as reader:
+    with pytest.raises(CatalogProblem, match="read-only"), connector._server.read() as reader:
         reader.execute("COMMENT ON TABLE fin.bseg IS 'x'")
 
 
