@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomic(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replaces `path` by `text` (UTF-8): written beside it, synced to disk, then renamed over it.
+def write_atomic(path: Path, text: str | Iterable[str], *, mode: int = 0o600) -> None:
+    """Replaces `path` by `text` (UTF-8; whole, or piece by piece): written beside it, synced to disk,
+    then renamed over it.
 
     A symbolic link is followed, so that it stays a link. `mode` is given to the new file; missing
     parent folders are made with `0700`.
@@ -22,7 +24,7 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o600) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines((text,) if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)

@@ -28,6 +28,8 @@ class Words(dict[str, str]):
     """One object for each text: names and types repeat all over a catalog."""
 
     def __missing__(self, text: str) -> str:
+        if not isinstance(text, str):  # of a file that somebody else wrote
+            raise TypeError("no text")
         self[text] = text
         return text
 

@@ -4,7 +4,7 @@ with what stands there read again under the lock."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, LiteralString
 
 from amx_tui.base.text import one_line
@@ -27,9 +27,12 @@ _KEYWORDS: Mapping[str, LiteralString] = {
     "f": "FOREIGN TABLE",
 }
 _LOCKABLE = "rp"
+# Another session holds the table, or both waited for each other.
+_TRY_AGAIN = ("55P03", "40P01")
 
 _OWNER: LiteralString = """
-    SELECT c.relkind::text, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE')
+    SELECT c.relkind::text, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE'),
+           has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -67,7 +70,11 @@ _WRITE_FAILURES: Mapping[str, tuple[Outcome, str]] = {
     "22021": (Outcome.REFUSED, "The database's encoding has no room for it: {error}."),
     "55P03": (
         Outcome.FAILED,
-        f"Another session has held a lock on the table for {_LOCK_TIMEOUT}. Write again later.",
+        f"Another session has held a lock on the table for twice {_LOCK_TIMEOUT}. Write again later.",
+    ),
+    "40P01": (
+        Outcome.FAILED,
+        "Another session and this one waited for each other. Write again later.",
     ),
     "57014": (Outcome.FAILED, "It took too long, and was given up. Write again later."),
     "42P01": (Outcome.FAILED, "It is no longer in the database. Press r to refresh."),
@@ -120,19 +127,40 @@ def write_changes(server: PostgresqlServer, changes: Sequence[Change]) -> Iterat
     except CatalogProblem as problem:
         yield from refuse_all(changes, Outcome.FAILED, str(problem))
         return
-    try:
-        # What is read under the lock has to be what stands there then.
-        writer.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    with closing(writer):
+        try:
+            # What is read under the lock has to be what stands there then.
+            writer.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            writer.execute(
+                "SELECT set_config('lock_timeout', %s, false), "
+                "set_config('statement_timeout', %s, false), "
+                "set_config('search_path', 'pg_catalog', false)",
+                [_LOCK_TIMEOUT, READ_TIMEOUT],
+            )
+        except psycopg.Error as error:
+            yield from refuse_all(changes, *_explain_write(server, error, writer))
+            return
+        locked = []
         for of_table in group_by_table(changes).values():
-            yield from _write_table(server, writer, of_table)
-    finally:
-        writer.close()
+            results = _write_table(server, writer, of_table, is_last_try=False)
+            if results is None:
+                locked.append(of_table)
+            else:
+                yield from results
+        # Whoever held these had time meanwhile; a second wait for each is the last.
+        for of_table in locked:
+            yield from _write_table(server, writer, of_table, is_last_try=True) or ()
 
 
 def _write_table(
-    server: PostgresqlServer, writer: psycopg.Connection, changes: Sequence[Change]
-) -> list[Written]:
-    """One transaction: all of the table's changes, or none."""
+    server: PostgresqlServer,
+    writer: psycopg.Connection,
+    changes: Sequence[Change],
+    *,
+    is_last_try: bool,
+) -> list[Written] | None:
+    """One transaction: all of the table's changes, or none. None where another session holds a lock on
+    the table and it is worth to come back."""
     import psycopg
     from psycopg import sql
 
@@ -140,19 +168,13 @@ def _write_table(
     results = []
     try:
         with writer.transaction():
-            writer.execute(
-                "SELECT set_config('lock_timeout', %s, true), "
-                "set_config('statement_timeout', %s, true), "
-                "set_config('search_path', 'pg_catalog', true)",
-                [_LOCK_TIMEOUT, READ_TIMEOUT],
-            )
             found = _read_owner(writer, table)
             if found is None:
                 return [judge(change, {}) or Written(change, Outcome.FAILED) for change in changes]
-            kind, owner, is_owner = found
+            kind, owner, is_owner, may_lock = found
             if not is_owner:
                 return refuse_all(changes, Outcome.REFUSED, _name_owner(owner))
-            if kind in _LOCKABLE:
+            if kind in _LOCKABLE and may_lock:
                 _lock(writer, table)
             present = {
                 Target(table.schema, table.table, column): comment
@@ -167,6 +189,8 @@ def _write_table(
             if statements:
                 writer.execute(sql.SQL("; ").join(statements))
     except (psycopg.Error, UnicodeError) as error:
+        if not is_last_try and getattr(error, "sqlstate", None) in _TRY_AGAIN:
+            return None
         return refuse_all(changes, *_explain_write(server, error, writer))
     return results
 
@@ -185,21 +209,22 @@ def _explain_write(
     return Outcome.FAILED, server.say(error)
 
 
-def _read_owner(connection: psycopg.Connection, table: Target) -> tuple[str, str, bool] | None:
-    """The relkind, the owner, and whether this role may act as the owner."""
+def _read_owner(
+    connection: psycopg.Connection, table: Target
+) -> tuple[str, str, bool, bool] | None:
+    """The relkind, the owner, whether this role may act as the owner, and whether it may LOCK."""
     row = connection.execute(_OWNER, [table.schema, table.table]).fetchone()
-    return (str(row[0]), str(row[1]), bool(row[2])) if row else None
+    return (str(row[0]), str(row[1]), bool(row[2]), bool(row[3])) if row else None
 
 
 def _lock(writer: psycopg.Connection, table: Target) -> None:
     """The lock that COMMENT takes, before the text is read that it replaces. Readers and writers of
     rows do not wait for it. LOCK needs a right that even an owner may have given away: then COMMENT's
     own lock has to do, as it does for what is not a table and cannot be locked."""
-    from psycopg import errors, sql
+    from psycopg import sql
 
     query = sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
-    with suppress(errors.InsufficientPrivilege), writer.transaction():
-        writer.execute(query.format(sql.Identifier(table.schema, table.table)))
+    writer.execute(query.format(sql.Identifier(table.schema, table.table)))
 
 
 def _write_statement(change: Change, kind: str) -> Composed:
