@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 # What the names of unfinished files end in. AMX's own end in .tmp, and are left to it.
@@ -13,9 +13,14 @@ _UNFINISHED = ".amx-tui"
 
 
 def write_atomic(
-    path: Path, text: str, *, mode: int = 0o600, still: Callable[[], bool] | None = None
+    path: Path,
+    text: str | Iterable[str],
+    *,
+    mode: int = 0o600,
+    still: Callable[[], bool] | None = None,
 ) -> bool:
-    """Replaces `path` by `text` (UTF-8): written beside it, synced to disk, then renamed over it.
+    """Replaces `path` by `text` (UTF-8; whole, or piece by piece): written beside it, synced to disk,
+    then renamed over it.
 
     A symbolic link is followed, so that it stays a link. `mode` is given to the new file; missing
     parent folders are made with `0700`. `still` is asked immediately before the rename; where it says
@@ -29,7 +34,7 @@ def write_atomic(
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines((text,) if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)

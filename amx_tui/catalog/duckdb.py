@@ -5,14 +5,17 @@ since DuckDB lets nobody else write to a file that is open. It knows no other da
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from amx_tui.base.building import building
 from amx_tui.base.text import one_line
+from amx_tui.catalog.assembling import KeyFacts, Words, assemble, read_enumeration
 from amx_tui.catalog.changes import group_by_table, judge, refuse_all
 from amx_tui.catalog.model import (
     Abilities,
@@ -20,15 +23,24 @@ from amx_tui.catalog.model import (
     CatalogProblem,
     Change,
     Column,
-    ColumnEvidence,
     Home,
     Outcome,
     Table,
+    TableEvidence,
     TableKind,
     Target,
     Written,
 )
-from amx_tui.catalog.sampling import ROWS, VALUE_CHARACTERS, summarise
+from amx_tui.catalog.sampling import (
+    FIRST_ROWS,
+    ROWS,
+    SAMPLED_ROWS,
+    VALUE_CHARACTERS,
+    choose_columns,
+    sample_share,
+    stopped_after,
+    summarise,
+)
 from amx_tui.config.model import Privacy
 
 if TYPE_CHECKING:
@@ -39,22 +51,22 @@ _TABLES_A_WRITE = 50  # opening takes as long as writing many comments
 
 _TABLES = """
     SELECT schema_name, table_name, 'table', comment, estimated_size
-    FROM duckdb_tables() WHERE NOT internal AND database_name = current_database()
+    FROM duckdb_tables() WHERE ($hidden OR NOT internal) AND {here}
     UNION ALL
     SELECT schema_name, view_name, 'view', comment, NULL
-    FROM duckdb_views() WHERE NOT internal AND database_name = current_database()
+    FROM duckdb_views() WHERE ($hidden OR NOT internal) AND {here}
     ORDER BY 1, 2
 """
 _COLUMNS = """
     SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default, comment
-    FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()
+    FROM duckdb_columns() WHERE ($hidden OR NOT internal) AND {here}
     ORDER BY schema_name, table_name, column_index
 """
 _KEYS = """
     SELECT schema_name, table_name, constraint_type, constraint_column_names,
-           referenced_table, referenced_column_names
+           referenced_table, referenced_column_names, expression
     FROM duckdb_constraints()
-    WHERE database_name = current_database() AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+    WHERE database_name = current_database() AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'CHECK')
 """
 _PRESENT = """
     SELECT '', comment FROM duckdb_tables()
@@ -175,8 +187,15 @@ class DuckdbConnector:
     @property
     def abilities(self) -> Abilities:
         if self._read_only:
-            return Abilities(Home.NOWHERE, "nowhere: the connection is set to read_only")
-        return Abilities(Home.DATABASE, f"comments in {self._shown_name}")
+            return Abilities(
+                Home.NOWHERE, "nowhere: the connection is set to read_only", writers="nobody"
+            )
+        return Abilities(
+            Home.DATABASE,
+            f"comments in {self._shown_name}",
+            writers="whoever may write the file",
+            is_transactional=True,
+        )
 
     @contextmanager
     def _open(self, *, writing: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -216,78 +235,55 @@ class DuckdbConnector:
 
     # Reading ---------------------------------------------------------------------------------
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
         with self._open() as database:
-            return tuple(_make_table(row) for row in database.execute(_TABLES).fetchall())
+            return tuple(map(_make_table, _ask(database, _TABLES, hidden)))
 
-    def load(self) -> Catalog:
-        with self._open() as database:
-            tables = [_make_table(row) for row in database.execute(_TABLES).fetchall()]
-            columns = database.execute(_COLUMNS).fetchall()
-            keys = database.execute(_KEYS).fetchall()
-        positions: dict[Target, int] = {}
-        references: dict[Target, Target] = {}
-        for schema, table, kind, names, parent, parent_names in keys:
-            if kind == "PRIMARY KEY":
-                for position, name in enumerate(names, 1):
-                    positions[Target(schema, table, name)] = position
-            else:
-                for name, parent_name in zip(names, parent_names, strict=False):
-                    references.setdefault(
-                        Target(schema, table, name), Target(schema, parent, parent_name)
-                    )
-        by_table: dict[tuple[str, str], list[Column]] = {}
-        for schema, table, name, type_, nullable, default, comment in columns:
-            target = Target(schema, table, name)
-            by_table.setdefault((schema, table), []).append(
-                Column(
-                    name,
-                    type_,
-                    nullable=bool(nullable),
-                    default=default,
-                    key_position=positions.get(target, 0),
-                    references=references.get(target),
-                    comment=comment or None,
-                )
-            )
-        return Catalog(
-            tuple(
-                Table(
-                    table.schema,
-                    table.name,
-                    table.kind,
-                    table.comment,
-                    tuple(by_table.get((table.schema, table.name), ())),
-                    table.row_count,
-                )
-                for table in tables
-            )
-        )
+    def load(self, *, hidden: bool = False) -> Catalog:
+        with building(), self._open() as database:
+            listed = map(_make_table, _ask(database, _TABLES, hidden))
+            tables = {(table.schema, table.name): table for table in listed}
+            facts: KeyFacts[tuple[str, str], str] = KeyFacts()
+            for schema, name, *constraint in database.execute(_KEYS).fetchall():
+                _add_constraint(facts, schema, name, *constraint)
+            return assemble(tables, _make_columns(_ask(database, _COLUMNS, hidden), facts))
 
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
         if privacy is Privacy.METADATA or not columns:
-            return {}
+            return TableEvidence()
         import duckdb
 
         types = {column.name: column.type for column in table.columns}
         values = ", ".join(_select_value(name, types.get(name, "")) for name in columns)
-        sql = f"SELECT {values} FROM {self._quote_table(table.target)} LIMIT {ROWS}"
+        share = sample_share(table.row_count) if table.kind is TableKind.TABLE else None
+        part = "" if share is None else f"TABLESAMPLE SYSTEM ({share})"
+        sql = f"SELECT {values} FROM {self._quote_table(table.target)} {part} LIMIT {ROWS}"
+        stopped = ""
         rows: Sequence[Sequence[object]] = []
         with self._open() as database:
             timer = threading.Timer(_EVIDENCE_SECONDS, database.interrupt)
             timer.start()
             try:
                 rows = database.execute(sql).fetchall()
-            except duckdb.Error:
-                pass  # a view that is slow or broken has nothing to tell
+            except duckdb.InterruptException:
+                stopped = stopped_after(_EVIDENCE_SECONDS)
+            except duckdb.Error as error:  # a view that is broken has nothing to tell
+                stopped = one_line(str(error), 200)
             finally:
                 timer.cancel()
                 timer.join()  # it must not interrupt what comes after
-        return summarise(columns, rows, privacy)
+        found = summarise(choose_columns(table, columns), rows, privacy)
+        return TableEvidence(found, FIRST_ROWS if share is None else SAMPLED_ROWS, stopped)
 
     # Writing ---------------------------------------------------------------------------------
+
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        if self._read_only:
+            return dict.fromkeys(targets, "The connection is set to read_only.")
+        if not os.access(self._path, os.W_OK):
+            why = f"{self._shown_name} may not be written by you. Check its permissions (ls -l)."
+            return dict.fromkeys(targets, why)
+        return {}
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
         tables = group_by_table(changes)
@@ -362,6 +358,55 @@ class DuckdbConnector:
 
     def close(self) -> None:
         """Nothing is open between two calls."""
+
+
+def _ask(database: duckdb.DuckDBPyConnection, query: str, hidden: bool) -> list[tuple[Any, ...]]:
+    """What is internal lives in databases of DuckDB's own, beside the one that is open."""
+    here = f"(database_name = current_database(){' OR internal' if hidden else ''})"
+    return database.execute(query.format(here=here), {"hidden": hidden}).fetchall()
+
+
+def _add_constraint(
+    facts: KeyFacts[tuple[str, str], str],
+    schema: str,
+    table: str,
+    kind: str,
+    columns: Sequence[str],
+    parent: str | None,
+    parent_columns: Sequence[str] | None,
+    condition: str | None,
+) -> None:
+    place = (schema, table)
+    if kind == "PRIMARY KEY":
+        facts.add_key(place, columns)
+    elif kind == "CHECK":
+        facts.add_check(place, columns, condition or "")
+    elif parent is not None:
+        for name, parent_name in zip(columns, parent_columns or (), strict=False):
+            facts.add_reference(place, name, Target(schema, parent, parent_name))
+
+
+def _make_columns(
+    rows: Sequence[tuple[Any, ...]], facts: KeyFacts[tuple[str, str], str]
+) -> dict[tuple[str, str], list[Column]]:
+    words = Words()
+    by_table: dict[tuple[str, str], list[Column]] = {}
+    for schema, table, name, type_, nullable, default, comment in rows:
+        place = (schema, table)
+        by_table.setdefault(place, []).append(
+            Column(
+                words[name],
+                words[type_],
+                bool(nullable),
+                default,
+                facts.positions.get(place, {}).get(name, 0),
+                facts.references.get(place, {}).get(name),
+                comment or None,
+                values=read_enumeration(type_),
+                check=facts.checks.get(place, {}).get(name),
+            )
+        )
+    return by_table
 
 
 def _make_table(row: Sequence[object]) -> Table:

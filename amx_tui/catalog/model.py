@@ -7,7 +7,7 @@ them cleans them (`amx_tui.base.text`), whoever writes SQL quotes or binds them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
@@ -49,10 +49,14 @@ class TableKind(StrEnum):
     FOREIGN_TABLE = "foreign table"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, because a catalog may hold 200 000 of them and freezing makes each take five times as long
+# to make; nobody changes one.
+@dataclass(slots=True, unsafe_hash=True)
 class Column:
     """`key_position` counts from 1 inside the primary key, 0 outside it; `references` is the column
-    that a foreign key points to; `comment` is None where nobody described it."""
+    that a foreign key points to; `comment` is None where nobody described it. `default` is the
+    expression of a column that `is_generated`. `values` are all that its type allows, where that is an
+    enumeration; `check` is the condition that the table puts on it, in the database's own SQL."""
 
     name: str
     type: str
@@ -61,16 +65,22 @@ class Column:
     key_position: int = 0
     references: Target | None = None
     comment: str | None = None
+    is_generated: bool = False
+    values: tuple[str, ...] = ()
+    check: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """`partition_of` is the table that holds this one as a part; those are hidden unless asked for."""
+
     schema: str
     name: str
     kind: TableKind = TableKind.TABLE
     comment: str | None = None
     columns: tuple[Column, ...] = ()
     row_count: int | None = None  # as the database estimates it; None where it does not
+    partition_of: Target | None = None
 
     @property
     def target(self) -> Target:
@@ -117,14 +127,37 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class ColumnEvidence:
-    """What was read of a column's rows, already at the privacy level that was asked for.
+    """What was read of a column's rows, already at the privacy level that was asked for: `minimum` and
+    `maximum` as much as the samples.
 
-    `null_share` is 0 to 1, `distinct` a count among the rows looked at; both None where not known.
+    `null_share` is 0 to 1; `distinct` a count, of the whole table where the database keeps statistics,
+    else among the rows looked at; None where not known.
     """
 
     null_share: float | None = None
     distinct: int | None = None
     samples: tuple[str, ...] = ()
+    minimum: str | None = None
+    maximum: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TableEvidence(Mapping[str, ColumnEvidence]):
+    """What was read of a table, by column name. `source` says in words where from, `stopped` why it is
+    not more: a deadline, a right that is missing; empty where nothing is."""
+
+    columns: Mapping[str, ColumnEvidence] = field(default_factory=dict)
+    source: str = ""
+    stopped: str = ""
+
+    def __getitem__(self, column: str) -> ColumnEvidence:
+        return self.columns[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
 
 class Home(StrEnum):
@@ -135,13 +168,30 @@ class Home(StrEnum):
     NOWHERE = "nowhere"  # export only
 
 
+ALL_KINDS = frozenset(TableKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an adapter can do; screens ask this, not the database's name. `where` says in words where
-    texts go, such as "legacy.comments.yml, beside the database"."""
+    """What an adapter can do; screens ask this, not the database's name.
+
+    `where` says in words where texts go, such as "legacy.comments.yml, beside the database"; `writers`
+    who may send them there. `describes` are the kinds of table that take a text of their own,
+    `describes_columns_of` those whose columns do. `is_transactional` where the texts of a table are
+    written all or none.
+    """
 
     home: Home
     where: str
+    writers: str = "whoever may write there"
+    describes: frozenset[TableKind] = ALL_KINDS
+    describes_columns_of: frozenset[TableKind] = ALL_KINDS
+    is_transactional: bool = False
+
+    def take(self, kind: TableKind, *, column: bool) -> bool:
+        """Whether a table of that kind, or a column of one, can be described there."""
+        kinds = self.describes_columns_of if column else self.describes
+        return self.home is not Home.NOWHERE and kind in kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +239,22 @@ class Connector(Protocol):
     @property
     def abilities(self) -> Abilities: ...
 
-    def tables(self) -> tuple[Table, ...]:
-        """The tables without their columns, as fast as the database can tell them."""
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
+        """The tables without their columns, as fast as the database can tell them. What the database
+        keeps for itself and what is only a part of another table come along where `hidden` is true."""
 
-    def load(self) -> Catalog:
-        """Everything: columns, keys, comments."""
+    def load(self, *, hidden: bool = False) -> Catalog:
+        """The same tables with everything: columns, keys, comments."""
 
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
-        """What may be told of these columns of one table. `Privacy.METADATA` reads no row."""
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
+        """What may be told of these columns of one table: from the database's statistics where it keeps
+        some, else from a few rows, never from all; within a few seconds. `Privacy.METADATA` reads no
+        row and no statistics, and gives nothing."""
+
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        """Of these, what this user cannot describe here as things stand, and why in a sentence: a kind
+        that takes no text, a right that is missing. Asked before a write is offered; `write` looks
+        again."""
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
         """What `write` would do, word for word, one text a change, for people to read."""

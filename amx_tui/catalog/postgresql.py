@@ -1,175 +1,133 @@
-"""Reads PostgreSQL databases in sessions that may not write, and writes comments over a short
-connection of its own. It knows no other database.
+"""Reads PostgreSQL databases in sessions that may not write. It knows no other database; how servers are
+reached is told in `postgresql_connection`, how comments are written in `postgresql_writing`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, LiteralString
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, LiteralString, TypeAlias
 
+from amx_tui.base.building import building
 from amx_tui.base.text import one_line
-from amx_tui.catalog.changes import group_by_table, judge, refuse_all
+from amx_tui.catalog.assembling import KeyFacts, Words, assemble
 from amx_tui.catalog.model import (
     Abilities,
     Catalog,
-    CatalogProblem,
     Change,
     Column,
     ColumnEvidence,
     Home,
-    Outcome,
     Table,
+    TableEvidence,
     TableKind,
     Target,
     Written,
 )
-from amx_tui.catalog.sampling import ROWS, VALUE_CHARACTERS, summarise
+from amx_tui.catalog.postgresql_connection import PostgresqlServer, is_lost
+from amx_tui.catalog.postgresql_writing import read_refusals, write_changes, write_statements
+from amx_tui.catalog.sampling import (
+    FIRST_ROWS,
+    ROWS,
+    SAMPLED_ROWS,
+    VALUE_CHARACTERS,
+    Statistics,
+    choose_columns,
+    sample_share,
+    stopped_after,
+    summarise,
+    summarise_statistics,
+)
 from amx_tui.config.model import Privacy
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg.sql import Composed
 
-_CONNECT_SECONDS = 10
-_READ_TIMEOUT = "30s"
-_EVIDENCE_TIMEOUT = "2s"
-_LOCK_TIMEOUT = "2s"
+# Of `_COLUMNS`: oid and number, name, type, nullable, default, comment, generated, the type's oid.
+_ColumnRow: TypeAlias = tuple[int, int, str, str, bool, str | None, str | None, bool, int]
 
-# pg_class.relkind (postgresql.org/docs/current/catalog-pg-class.html) and COMMENT's keyword for it.
-_KINDS: Mapping[str, tuple[TableKind, LiteralString]] = {
-    "r": (TableKind.TABLE, "TABLE"),
-    "p": (TableKind.TABLE, "TABLE"),
-    "v": (TableKind.VIEW, "VIEW"),
-    "m": (TableKind.MATERIALIZED_VIEW, "MATERIALIZED VIEW"),
-    "f": (TableKind.FOREIGN_TABLE, "FOREIGN TABLE"),
+_EVIDENCE_SECONDS = 2  # for all that is read of one table
+# Rows that are fetched between two moments in which other threads get their turn (milliseconds).
+_ROWS_A_TURN = 2_000
+
+# pg_class.relkind (postgresql.org/docs/current/catalog-pg-class.html).
+_KINDS: Mapping[str, TableKind] = {
+    "r": TableKind.TABLE,
+    "p": TableKind.TABLE,
+    "v": TableKind.VIEW,
+    "m": TableKind.MATERIALIZED_VIEW,
+    "f": TableKind.FOREIGN_TABLE,
 }
-_LOCKABLE = "rp"
 
-# Partitions are left out: what describes them is their parent.
-_CHOSEN: LiteralString = """
+# Without what is hidden: partitions, since what describes them is their parent, and what the server
+# keeps for itself. TOAST and other sessions' temporary tables are nobody's.
+_CHOSEN: Mapping[bool, LiteralString] = {
+    False: """
     c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
     AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
-"""
-_TABLES: LiteralString = f"""
-    SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, d.description
+""",
+    True: """
+    c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
+""",
+}
+_TABLES: LiteralString = """
+    SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples, d.description,
+           CASE WHEN c.relispartition
+                THEN (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid LIMIT 1) END
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_description d
         ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-    WHERE {_CHOSEN}
+    WHERE {chosen}
     ORDER BY n.nspname, c.relname
 """
-_COLUMNS: LiteralString = f"""
-    SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           pg_get_expr(v.adbin, v.adrelid), d.description
+_COLUMNS: LiteralString = """
+    SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+           pg_get_expr(v.adbin, v.adrelid), d.description, a.attgenerated <> '', a.atttypid
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_attrdef v ON v.adrelid = a.attrelid AND v.adnum = a.attnum
     LEFT JOIN pg_description d
         ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-    WHERE a.attnum > 0 AND NOT a.attisdropped AND {_CHOSEN}
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND {chosen}
     ORDER BY a.attrelid, a.attnum
 """
 _KEYS: LiteralString = """
-    SELECT conrelid, contype::text, conkey::int[], confrelid, confkey::int[]
-    FROM pg_constraint WHERE contype IN ('p', 'f') AND conrelid <> 0
+    SELECT conrelid, conkey::int[] FROM pg_constraint WHERE contype = 'p' AND conrelid <> 0
+"""
+_REFERENCES: LiteralString = """
+    SELECT k.conrelid, pair.own::int, k.confrelid, a.attname
+    FROM pg_constraint k
+    CROSS JOIN LATERAL unnest(k.conkey, k.confkey) pair (own, parent)
+    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = pair.parent
+    WHERE k.contype = 'f'
+    ORDER BY k.conname
+"""
+_CHECKS: LiteralString = """
+    SELECT conrelid, conkey::int[], pg_get_expr(conbin, conrelid)
+    FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0 AND conkey IS NOT NULL
     ORDER BY conname
 """
-_OWNER: LiteralString = """
-    SELECT c.relkind::text, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+# An enumeration's values, also under the name of a domain over it.
+_ENUMS: LiteralString = """
+    SELECT t.oid, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+    FROM pg_type t JOIN pg_enum e ON e.enumtypid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+    GROUP BY t.oid
 """
-_PRESENT: LiteralString = """
-    SELECT t.name, d.description
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL (
-        SELECT 0 AS number, '' AS name
-        UNION ALL
-        SELECT attnum, attname FROM pg_attribute
-        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-    ) t
-    LEFT JOIN pg_description d
-        ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = t.number
-    WHERE n.nspname = %s AND c.relname = %s
+# What a table tells of its parts comes last, and counts.
+_STATISTICS: LiteralString = """
+    SELECT attname, null_frac, n_distinct,
+           most_common_vals::text::text[], histogram_bounds::text::text[]
+    FROM pg_stats
+    WHERE schemaname = %s AND tablename = %s AND attname = ANY(%s::text[])
+    ORDER BY inherited
 """
-
-# What libpq says when it cannot connect: what to tell, and what to do.
-_CONNECT_FAILURES = (
-    (
-        "password authentication failed",
-        "The server did not accept the user or the password",
-        "Check both; a password can be given in the URL, in PGPASSWORD or in ~/.pgpass",
-    ),
-    (
-        "no password supplied",
-        "The server asks for a password",
-        "Give it in the URL, in PGPASSWORD or in ~/.pgpass",
-    ),
-    ("role ", "{error}", "Check the user: postgresql://USER@HOST:PORT/DATABASE"),
-    ("database ", "{error}", "Check the database's name; psql --list shows what there is"),
-    (
-        "connection refused",
-        "Nothing answers there",
-        "Check the host and the port, and that the server runs",
-    ),
-    (
-        "no such file or directory",
-        "No server listens on that socket",
-        "Check that the server runs, or name a host: postgresql://HOST:PORT/DATABASE",
-    ),
-    (
-        "could not translate host name",
-        "The host's name is not known",
-        "Check the host",
-    ),
-    ("failed to resolve host", "The host's name is not known", "Check the host"),
-    (
-        "timeout expired",
-        f"No answer within {_CONNECT_SECONDS} seconds",
-        "Check the host, the port, and whether a VPN or a firewall stands in between",
-    ),
-    (
-        "no pg_hba.conf entry",
-        "The server lets nobody in from here: {error}",
-        "Ask whoever runs the server; sslmode=require may be needed",
-    ),
-    ("ssl", "{error}", "Check sslmode and sslrootcert"),
-    ("too many", "{error}", "Try again later"),
-)
-
-# What PostgreSQL says when it does not take a comment
-# (postgresql.org/docs/current/errcodes-appendix.html).
-_WRITE_FAILURES: Mapping[str, tuple[Outcome, str]] = {
-    "42501": (Outcome.REFUSED, "{error}. Only the owner of a table may describe it."),
-    "25006": (
-        Outcome.REFUSED,
-        "This session may only read: the server is a standby, or the role is set so.",
-    ),
-    "22P05": (Outcome.REFUSED, "The database's encoding has no room for it: {error}."),
-    "22021": (Outcome.REFUSED, "The database's encoding has no room for it: {error}."),
-    "55P03": (
-        Outcome.FAILED,
-        f"Another session has held a lock on the table for {_LOCK_TIMEOUT}. Write again later.",
-    ),
-    "57014": (Outcome.FAILED, "It took too long, and was given up. Write again later."),
-    "42P01": (Outcome.FAILED, "It is no longer in the database. Press r to refresh."),
-    "42703": (Outcome.FAILED, "It is no longer in the database. Press r to refresh."),
-}
-_LOST = (
-    "The connection was lost; whether it was written shows after a refresh. Press r, then write "
-    "again: what is there already is not written twice."
-)
 
 
 class PostgresqlConnector:
-    """A PostgreSQL database. One connection is kept for reading, idle and without a transaction
-    between two calls; it is made anew where it was lost.
+    """A PostgreSQL database.
 
     Args:
         given: libpq's keywords: host, port, user, password, dbname, sslmode, sslrootcert…
@@ -180,26 +138,19 @@ class PostgresqlConnector:
     """
 
     def __init__(self, given: Mapping[str, str], name: str = "") -> None:
-        _import_driver()
-        self._given = {key: value for key, value in given.items() if value}
+        self._server = PostgresqlServer(given, name)
         self._name = name
-        self._reader: psycopg.Connection | None = None
-        info = self._connect_reader().info
-        self._host, self._port, self._database = info.host, info.port, info.dbname
 
     def __repr__(self) -> str:
         return f"PostgresqlConnector({self.identity})"
 
     @property
     def identity(self) -> str:
-        # The same server, whether through a socket in its usual place or through the loopback.
-        usual = self._host in ("/var/run/postgresql", "/run/postgresql", "/tmp", "127.0.0.1", "::1")
-        host = "localhost" if usual or not self._host else self._host.lower()
-        return f"postgresql://{quote(host, safe='')}:{self._port}/{quote(self._database, safe='')}"
+        return self._server.identity
 
     @property
     def label(self) -> str:
-        return f"{one_line(self._name or self._database, 60)} (postgresql)"
+        return f"{one_line(self._name or self._server.database, 60)} (postgresql)"
 
     @property
     def dialect(self) -> str:
@@ -207,346 +158,216 @@ class PostgresqlConnector:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(Home.DATABASE, f"comments in {one_line(self._database, 60)}")
-
-    # Connecting ------------------------------------------------------------------------------
-
-    def _connect(self) -> psycopg.Connection:
-        import psycopg
-        from psycopg.conninfo import make_conninfo
-
-        try:
-            return psycopg.connect(
-                make_conninfo(**self._given),
-                autocommit=True,
-                connect_timeout=_CONNECT_SECONDS,
-                client_encoding="utf8",
-                application_name="amx-tui",
-            )
-        except (psycopg.Error, UnicodeError) as error:
-            raise self._explain_connect(error) from None
-
-    def _connect_reader(self) -> psycopg.Connection:
-        """The connection for reading, a new one where there is none or it was lost."""
-        import psycopg
-
-        if self._reader is None or self._reader.closed:
-            reader = self._connect()
-            try:
-                reader.execute(
-                    "SELECT set_config('default_transaction_read_only', 'on', false), "
-                    "set_config('statement_timeout', %s, false), "
-                    "set_config('search_path', 'pg_catalog', false)",
-                    [_READ_TIMEOUT],
-                )
-                # All queries of a load see the same moment.
-                reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                reader.read_only = True
-            except psycopg.Error as error:
-                reader.close()
-                raise self._explain(error) from None
-            self._reader = reader
-        return self._reader
-
-    @contextmanager
-    def _read(self) -> Iterator[psycopg.Connection]:
-        """One read-only transaction. Raises CatalogProblem for whatever PostgreSQL says inside."""
-        import psycopg
-
-        reader = self._connect_reader()
-        try:
-            with reader.transaction():
-                yield reader
-        except psycopg.Error as error:
-            problem = self._explain(error)
-            if _is_lost(error, reader):
-                self.close()
-            raise problem from None
-
-    def _explain(self, error: psycopg.Error) -> CatalogProblem:
-        where = f"{one_line(self._name or self._given.get('dbname', ''), 60) or 'The database'}"
-        if _is_lost(error, self._reader):
-            return CatalogProblem(
-                f"The connection to {where} was lost",
-                self._say(error),
-                "Press r to connect again; nothing on the screen is lost",
-            )
-        if error.sqlstate == "57014":
-            return CatalogProblem(
-                f"{where} did not answer within {_READ_TIMEOUT}",
-                "It may be busy",
-                "Press r to try again",
-            )
-        return CatalogProblem(
-            f"{where} could not be read", self._say(error), "Press r to try again"
+        return Abilities(
+            Home.DATABASE,
+            f"comments in {one_line(self._server.database, 60)}",
+            writers="the owner of each table",
+            is_transactional=True,
         )
 
-    def _explain_connect(self, error: Exception) -> CatalogProblem:
-        said = self._say(error)
-        where = (
-            f"{self._given.get('host') or os.environ.get('PGHOST') or 'the local socket'}, "
-            f"port {self._given.get('port') or os.environ.get('PGPORT') or '5432'}"
-        )
-        what = f"PostgreSQL at {one_line(where, 120)} cannot be opened"
-        for pattern, why, remedy in _CONNECT_FAILURES:
-            if pattern in said.lower():
-                return CatalogProblem(what, why.format(error=said), remedy)
-        return CatalogProblem(
-            what, said, "Check the URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        )
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
+        with self._server.read() as reader:
+            return tuple(_read_tables(reader, hidden).values())
 
-    def _say(self, error: Exception) -> str:
-        """The server's words, without what they may repeat of the password."""
-        import psycopg
+    def load(self, *, hidden: bool = False) -> Catalog:
+        with building(), self._server.read() as reader:
+            tables = _read_tables(reader, hidden)
+            facts = _read_facts(reader, tables)
+            enums = {oid: tuple(values) for oid, values in reader.execute(_ENUMS)}
+            query = _COLUMNS.format(chosen=_CHOSEN[hidden])
+            return assemble(tables, _make_columns(_fetch(reader, query), facts, enums))
 
-        said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-        # Of all the addresses that were tried libpq tells the last one last, and then guesses.
-        lines = [
-            line.strip()
-            for line in str(error).splitlines()
-            if line.strip() and not line.lstrip().startswith(("Is the server", "Multiple", "- "))
-        ]
-        said = said or (lines[-1] if lines else type(error).__name__)
-        password = self._given.get("password")
-        return one_line(said.replace(password, "…") if password else said, 240).rstrip(".")
-
-    # Reading ---------------------------------------------------------------------------------
-
-    def tables(self) -> tuple[Table, ...]:
-        with self._read() as reader:
-            return tuple(_make_table(row[1:]) for row in reader.execute(_TABLES))
-
-    def load(self) -> Catalog:
-        with self._read() as reader:
-            tables = {row[0]: _make_table(row[1:]) for row in reader.execute(_TABLES)}
-            columns = reader.execute(_COLUMNS).fetchall()
-            keys = reader.execute(_KEYS).fetchall()
-        names = {(oid, number): name for oid, number, name, *_ in columns}
-        positions: dict[tuple[int, int], int] = {}
-        references: dict[tuple[int, int], Target] = {}
-        for oid, kind, numbers, parent, parent_numbers in keys:
-            if kind == "p":
-                positions |= {(oid, number): at for at, number in enumerate(numbers, 1)}
-            elif parent in tables:
-                for number, parent_number in zip(numbers, parent_numbers, strict=True):
-                    target = Target(
-                        tables[parent].schema,
-                        tables[parent].name,
-                        names.get((parent, parent_number), ""),
-                    )
-                    references.setdefault((oid, number), target)
-        by_table: dict[int, list[Column]] = {}
-        for oid, number, name, type_, not_null, default, comment in columns:
-            by_table.setdefault(oid, []).append(
-                Column(
-                    name,
-                    type_,
-                    nullable=not not_null,
-                    default=default,
-                    key_position=positions.get((oid, number), 0),
-                    references=references.get((oid, number)),
-                    comment=comment or None,
-                )
-            )
-        return Catalog(
-            tuple(
-                Table(
-                    table.schema,
-                    table.name,
-                    table.kind,
-                    table.comment,
-                    tuple(by_table.get(oid, ())),
-                    table.row_count,
-                )
-                for oid, table in tables.items()
-            )
-        )
-
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
         if privacy is Privacy.METADATA or not columns:
-            return {}
+            return TableEvidence()
         import psycopg
-        from psycopg import sql
 
-        types = {column.name: column.type for column in table.columns}
-        query = sql.SQL("SELECT {} FROM {} LIMIT {}").format(
-            sql.SQL(", ").join(_select_value(name, types.get(name, "")) for name in columns),
-            sql.Identifier(table.schema, table.name),
-            sql.Literal(ROWS),
-        )
-        rows: Sequence[Sequence[object]] = []
-        with self._read() as reader:
+        chosen = choose_columns(table, columns)
+        found: dict[str, ColumnEvidence] = {}
+        sources = []
+        stopped = ""
+        with self._server.read() as reader:
             try:
-                with reader.transaction():  # a savepoint, so that the failure ends here
+                with reader.transaction():  # a savepoint, so that a failure ends here
                     reader.execute(
-                        "SELECT set_config('statement_timeout', %s, true)", [_EVIDENCE_TIMEOUT]
+                        "SELECT set_config('statement_timeout', %s, true)",
+                        [f"{_EVIDENCE_SECONDS}s"],
                     )
-                    rows = reader.execute(query).fetchall()
+                    known = _read_statistics(reader, table, columns)
+                    for column in chosen:
+                        if column.name in known and not column.type.startswith("bytea"):
+                            found[column.name] = summarise_statistics(
+                                column, known[column.name], table.row_count, privacy
+                            )
+                    if found:
+                        sources.append("the server's statistics")
+                    unknown = [
+                        column
+                        for column in chosen
+                        if column.name not in found or not known[column.name].tells_values
+                    ]
+                    if unknown:
+                        query, words = _sample(table, unknown)
+                        rows = reader.execute(query).fetchall()
+                        sampled = summarise(unknown, rows, privacy)
+                        for name, evidence in sampled.items():
+                            found[name] = _join(found.get(name), evidence)
+                        sources.append(words)
             except psycopg.Error as error:
-                # No right to read it, too slow, a broken view: it has nothing to tell.
-                if _is_lost(error, reader):
+                if is_lost(error, reader):
                     raise
-        return summarise(columns, rows, privacy)
+                # Too slow, no right to read it, a broken view: the rest has nothing to tell.
+                is_late = error.sqlstate == "57014"
+                stopped = stopped_after(_EVIDENCE_SECONDS) if is_late else self._server.say(error)
+        for column in chosen:
+            found.setdefault(column.name, ColumnEvidence())
+        return TableEvidence(found, " and ".join(sources), stopped)
 
-    # Writing ---------------------------------------------------------------------------------
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        with self._server.read() as reader:
+            return read_refusals(reader, targets)
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        with self._read() as reader:
-            kinds = {
-                table: (_read_owner(reader, table) or ("r",))[0]
-                for table in group_by_table(changes)
-            }
-            return tuple(
-                _write_statement(change, kinds[change.target.of_table]).as_string(reader)
-                for change in changes
-            )
+        with self._server.read() as reader:
+            return write_statements(reader, changes)
 
     def write(self, changes: Sequence[Change]) -> Iterator[Written]:
-        import psycopg
-
-        try:
-            writer = self._connect()
-        except CatalogProblem as problem:
-            yield from refuse_all(changes, Outcome.FAILED, str(problem))
-            return
-        try:
-            # What is read under the lock has to be what stands there then.
-            writer.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            for of_table in group_by_table(changes).values():
-                yield from self._write_table(writer, of_table)
-        finally:
-            writer.close()
-
-    def _write_table(self, writer: psycopg.Connection, changes: Sequence[Change]) -> list[Written]:
-        """One transaction: all of the table's changes, or none."""
-        import psycopg
-        from psycopg import sql
-
-        table = changes[0].target.of_table
-        results = []
-        try:
-            with writer.transaction():
-                writer.execute(
-                    "SELECT set_config('lock_timeout', %s, true), "
-                    "set_config('statement_timeout', %s, true), "
-                    "set_config('search_path', 'pg_catalog', true)",
-                    [_LOCK_TIMEOUT, _READ_TIMEOUT],
-                )
-                found = _read_owner(writer, table)
-                if found is None:
-                    return [
-                        judge(change, {}) or Written(change, Outcome.FAILED) for change in changes
-                    ]
-                kind, owner, is_owner = found
-                if not is_owner:
-                    why = (
-                        f"Only its owner, {one_line(owner, 60)}, may describe it. Ask them, or "
-                        "export the statements for them."
-                    )
-                    return refuse_all(changes, Outcome.REFUSED, why)
-                if kind in _LOCKABLE:
-                    _lock(writer, table)
-                present = {
-                    Target(table.schema, table.table, column): comment
-                    for column, comment in writer.execute(_PRESENT, [table.schema, table.table])
-                }
-                statements = []
-                for change in changes:
-                    result = judge(change, present)
-                    if result is None:
-                        statements.append(_write_statement(change, kind))
-                    results.append(result or Written(change, Outcome.WRITTEN))
-                if statements:
-                    writer.execute(sql.SQL("; ").join(statements))
-        except (psycopg.Error, UnicodeError) as error:
-            return refuse_all(changes, *self._explain_write(error, writer))
-        return results
-
-    def _explain_write(self, error: Exception, writer: psycopg.Connection) -> tuple[Outcome, str]:
-        import psycopg
-
-        if isinstance(error, psycopg.Error):
-            if _is_lost(error, writer):
-                return Outcome.FAILED, _LOST
-            known = _WRITE_FAILURES.get(error.sqlstate or "")
-            if known:
-                return known[0], known[1].format(error=self._say(error))
-        return Outcome.FAILED, self._say(error)
+        return write_changes(self._server, changes)
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._server.close()
 
 
-def _import_driver() -> None:
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        raise CatalogProblem(
-            "The driver for PostgreSQL is not installed",
-            remedy="Type: python -m pip install 'amx-tui[postgresql]'",
-        ) from None
+# The catalog -------------------------------------------------------------------------------------
 
 
-def _is_lost(error: psycopg.Error, connection: psycopg.Connection | None) -> bool:
-    """Class 08 is the connection's; 57P01 to 57P05 a server that goes down or ends the session."""
-    state = error.sqlstate or ""
-    return state.startswith(("08", "57P")) or (connection is not None and connection.closed)
+def _fetch(reader: psycopg.Connection, query: LiteralString) -> Iterator[Sequence[_ColumnRow]]:
+    cursor = reader.execute(query)
+    while rows := cursor.fetchmany(_ROWS_A_TURN):
+        yield rows
 
 
-def _make_table(row: Sequence[object]) -> Table:
+def _read_tables(reader: psycopg.Connection, hidden: bool) -> dict[int, Table]:
+    """By oid, in the order of their names."""
+    rows = reader.execute(_TABLES.format(chosen=_CHOSEN[hidden])).fetchall()
+    names = {row[0]: Target(row[1], row[2]) for row in rows}
+    return {row[0]: _make_table(row[1:-1], names.get(row[-1])) for row in rows}
+
+
+def _make_table(row: Sequence[object], parent: Target | None) -> Table:
     schema, name, kind, rows, comment = row
     # Below zero where the table was never analysed.
     count = int(float(str(rows)))
     return Table(
         str(schema),
         str(name),
-        _KINDS[str(kind)][0],
+        _KINDS[str(kind)],
         str(comment) if comment else None,
         row_count=count if count >= 0 and str(kind) != "v" else None,
+        partition_of=parent,
     )
 
 
-def _select_value(column: str, type_: str) -> Composed:
+def _read_facts(reader: psycopg.Connection, tables: Mapping[int, Table]) -> KeyFacts[int, int]:
+    """By oid and attnum."""
+    facts: KeyFacts[int, int] = KeyFacts()
+    for oid, numbers in reader.execute(_KEYS):
+        facts.add_key(oid, numbers)
+    for oid, number, parent, name in reader.execute(_REFERENCES):
+        if parent in tables:
+            table = tables[parent]
+            facts.add_reference(oid, number, Target(table.schema, table.name, name))
+    for oid, numbers, condition in reader.execute(_CHECKS):
+        facts.add_check(oid, numbers, condition)
+    return facts
+
+
+def _make_columns(
+    chunks: Iterable[Sequence[_ColumnRow]],
+    facts: KeyFacts[int, int],
+    enums: Mapping[int, tuple[str, ...]],
+) -> dict[int, list[Column]]:
+    """Rows of `_COLUMNS`, which come table by table. Written for 200 000 of them."""
+    words = Words()
+    by_table: dict[int, list[Column]] = {}
+    last: int | None = None
+    positions: Mapping[int, int] = {}
+    references: Mapping[int, Target] = {}
+    checks: Mapping[int, str] = {}
+    columns: list[Column] = []
+    for rows in chunks:
+        for oid, number, name, type_, nullable, default, comment, is_generated, type_oid in rows:
+            if oid != last:
+                last = oid
+                columns = by_table.setdefault(oid, [])
+                positions = facts.positions.get(oid, {})
+                references = facts.references.get(oid, {})
+                checks = facts.checks.get(oid, {})
+            columns.append(
+                Column(
+                    words[name],
+                    words[type_],
+                    nullable,
+                    words[default] if default else default,
+                    positions.get(number, 0),
+                    references.get(number),
+                    words[comment] if comment else None,
+                    is_generated,
+                    enums.get(type_oid, ()),
+                    checks.get(number),
+                )
+            )
+    return by_table
+
+
+# Evidence ----------------------------------------------------------------------------------------
+
+
+def _read_statistics(
+    reader: psycopg.Connection, table: Table, columns: Sequence[str]
+) -> dict[str, Statistics]:
+    """What ANALYZE left, of the columns that this role may read."""
+    asked = [table.schema, table.name, list(columns)]
+    return {
+        name: Statistics(nulls, distinct, common or (), bounds or ())
+        for name, nulls, distinct, common, bounds in reader.execute(_STATISTICS, asked)
+    }
+
+
+def _sample(table: Table, columns: Sequence[Column]) -> tuple[Composed, str]:
+    """A query for a few rows, and in words which ones."""
+    from psycopg import sql
+
+    source = sql.Identifier(table.schema, table.name)
+    is_stored = table.kind in (TableKind.TABLE, TableKind.MATERIALIZED_VIEW)
+    share = sample_share(table.row_count) if is_stored else None
+    part, where = sql.Composed([]), FIRST_ROWS
+    if share is not None:
+        part = sql.SQL(" TABLESAMPLE SYSTEM ({})").format(sql.Literal(share))
+        where = SAMPLED_ROWS
+    values = sql.SQL(", ").join(_select_value(column) for column in columns)
+    query = sql.SQL("SELECT {} FROM {}{} LIMIT {}").format(values, source, part, sql.Literal(ROWS))
+    return query, where
+
+
+def _select_value(column: Column) -> Composed:
     """As text, since Python has no value for some of PostgreSQL's (`infinity`, the year 4713 BC)."""
     from psycopg import sql
 
-    name = sql.Identifier(column)
-    if type_ == "bytea":
+    name = sql.Identifier(column.name)
+    if column.type == "bytea":
         return sql.SQL("CASE WHEN {} IS NOT NULL THEN ''::bytea END").format(name)
     return sql.SQL("left({}::text, {})").format(name, sql.Literal(VALUE_CHARACTERS))
 
 
-def _read_owner(connection: psycopg.Connection, table: Target) -> tuple[str, str, bool] | None:
-    """The relkind, the owner, and whether this role may act as the owner."""
-    row = connection.execute(_OWNER, [table.schema, table.table]).fetchone()
-    return (str(row[0]), str(row[1]), bool(row[2])) if row else None
-
-
-def _lock(writer: psycopg.Connection, table: Target) -> None:
-    """The lock that COMMENT takes, before the text is read that it replaces. Readers and writers of
-    rows do not wait for it. LOCK needs a right that even an owner may have given away: then COMMENT's
-    own lock has to do, as it does for what is not a table and cannot be locked."""
-    from psycopg import errors, sql
-
-    query = sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
-    with suppress(errors.InsufficientPrivilege), writer.transaction():
-        writer.execute(query.format(sql.Identifier(table.schema, table.table)))
-
-
-def _write_statement(change: Change, kind: str) -> Composed:
-    from psycopg import sql
-
-    target = change.target
-    if target.column:
-        what: LiteralString = "COLUMN"
-        name = sql.Identifier(target.schema, target.table, target.column)
-    else:
-        what = _KINDS[kind][1]
-        name = sql.Identifier(target.schema, target.table)
-    return sql.SQL("COMMENT ON {} {} IS {}").format(
-        sql.SQL(what), name, sql.Literal(change.new or None)
+def _join(known: ColumnEvidence | None, sampled: ColumnEvidence) -> ColumnEvidence:
+    """What statistics tell of the whole table counts before what a sample tells."""
+    if known is None:
+        return sampled
+    return ColumnEvidence(
+        known.null_share,
+        known.distinct or sampled.distinct,
+        sampled.samples,
+        sampled.minimum,
+        sampled.maximum,
     )

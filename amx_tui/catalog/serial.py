@@ -9,9 +9,10 @@ from amx_tui.catalog.model import (
     Abilities,
     Catalog,
     Change,
-    ColumnEvidence,
     Connector,
     Table,
+    TableEvidence,
+    Target,
     Written,
 )
 from amx_tui.config.model import Privacy
@@ -33,19 +34,21 @@ class SerialConnector:
     def abilities(self) -> Abilities:
         return self._connector.abilities
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
         with self._lock:
-            return self._connector.tables()
+            return self._connector.tables(hidden=hidden)
 
-    def load(self) -> Catalog:
+    def load(self, *, hidden: bool = False) -> Catalog:
         with self._lock:
-            return self._connector.load()
+            return self._connector.load(hidden=hidden)
 
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
         with self._lock:
             return self._connector.evidence(table, columns, privacy)
+
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        with self._lock:
+            return self._connector.refusals(targets)
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
         with self._lock:

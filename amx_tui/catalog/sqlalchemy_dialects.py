@@ -22,15 +22,21 @@ from amx_tui.catalog.model import (
     CatalogProblem,
     Change,
     Column,
-    ColumnEvidence,
     Home,
     Outcome,
     Table,
+    TableEvidence,
     TableKind,
     Target,
     Written,
 )
-from amx_tui.catalog.sampling import ROWS, summarise
+from amx_tui.catalog.sampling import (
+    FIRST_ROWS,
+    ROWS,
+    choose_columns,
+    stopped_after,
+    summarise,
+)
 from amx_tui.config.model import Privacy
 
 if TYPE_CHECKING:
@@ -167,7 +173,9 @@ class SqlalchemyConnector:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(Home.NOWHERE, f"nowhere: amx-tui only reads {self.dialect} databases")
+        return Abilities(
+            Home.NOWHERE, f"nowhere: amx-tui only reads {self.dialect} databases", writers="nobody"
+        )
 
     # Connecting ------------------------------------------------------------------------------
 
@@ -201,25 +209,25 @@ class SqlalchemyConnector:
 
     # Reading ---------------------------------------------------------------------------------
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
         from sqlalchemy import inspect
 
         with self._read() as connection:
             inspector = inspect(connection)
             return tuple(
                 Table(schema, name, kind)
-                for schema in self._list_schemas(inspector)
+                for schema in self._list_schemas(inspector, hidden)
                 for name, kind in sorted(self._list_tables(inspector, schema).items())
             )
 
-    def _list_schemas(self, inspector: Inspector) -> list[str]:
+    def _list_schemas(self, inspector: Inspector, hidden: bool) -> list[str]:
         """Empty where the database has none."""
         default = inspector.default_schema_name or ""
         try:
             names = [str(name) for name in inspector.get_schema_names()]
         except NotImplementedError:
             return [default]
-        kept = {name for name in names if name.lower() not in _SYSTEM_SCHEMAS}
+        kept = {name for name in names if hidden or name.lower() not in _SYSTEM_SCHEMAS}
         return sorted(kept | {default} if default or not kept else kept)
 
     def _list_tables(self, inspector: Inspector, schema: str) -> dict[str, TableKind]:
@@ -239,7 +247,7 @@ class SqlalchemyConnector:
             self._exact[str(name)] = name
         return str(name)
 
-    def load(self) -> Catalog:
+    def load(self, *, hidden: bool = False) -> Catalog:
         from sqlalchemy import inspect
 
         tables: list[Table] = []
@@ -248,7 +256,7 @@ class SqlalchemyConnector:
             default = inspector.default_schema_name or ""
             listed = {
                 schema: self._list_tables(inspector, schema)
-                for schema in self._list_schemas(inspector)
+                for schema in self._list_schemas(inspector, hidden)
             }
             for schema, kinds in listed.items():
                 if not kinds:
@@ -327,6 +335,8 @@ class SqlalchemyConnector:
         made = []
         for column in columns if isinstance(columns, Sequence) else ():
             name = self._keep_name(column["name"])
+            computed = column.get("computed")
+            enumeration = getattr(column["type"], "enums", None)
             made.append(
                 Column(
                     name,
@@ -336,6 +346,8 @@ class SqlalchemyConnector:
                     key_position=positions.get(name, 0),
                     references=references.get(name),
                     comment=str(column["comment"]) if column.get("comment") else None,
+                    is_generated=computed is not None,
+                    values=tuple(map(str, enumeration or ())),
                 )
             )
         return tuple(made)
@@ -351,11 +363,9 @@ class SqlalchemyConnector:
         except Exception:  # a type that the dialect reads and cannot write
             return type(type_).__name__
 
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
         if privacy is Privacy.METADATA or not columns:
-            return {}
+            return TableEvidence()
         from sqlalchemy import case, column, literal_column, select
         from sqlalchemy import table as named
 
@@ -373,18 +383,27 @@ class SqlalchemyConnector:
         )
         query = select(*chosen).select_from(source).limit(ROWS)
         rows: list[list[object]] = []
+        stopped = ""
         with self._read() as connection:
             try:
-                with _deadline(connection):
+                with _deadline(connection) as time_is_over:
                     for row in connection.execute(query):
                         rows.append(list(map(_keep_value, row, hidden)))
             except Exception as error:  # no right to read it, too slow, broken: nothing to tell
                 if _is_lost(error):
                     raise
                 rows = []
-        return summarise(columns, rows, privacy)
+                stopped = _say(self._url, error)
+                if time_is_over():
+                    stopped = stopped_after(_EVIDENCE_SECONDS)
+        return TableEvidence(
+            summarise(choose_columns(table, columns), rows, privacy), FIRST_ROWS, stopped
+        )
 
     # Writing ---------------------------------------------------------------------------------
+
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        return dict.fromkeys(targets, self._refusal)
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
         return tuple(f"-- {self._refusal}" for _ in changes)
@@ -505,10 +524,11 @@ def _is_lost(error: Exception) -> bool:
 
 
 @contextmanager
-def _deadline(connection: Connection) -> Iterator[None]:
+def _deadline(connection: Connection) -> Iterator[Callable[[], bool]]:
     """Stops what the driver executes inside when the time is over, where it can be stopped from
     another thread: by `interrupt` (sqlite3) or `cancel` of the connection (oracledb, psycopg), or by
-    `cancel` of the cursor (pyodbc, trino). Elsewhere the limit of rows has to do."""
+    `cancel` of the cursor (pyodbc, trino). Elsewhere the limit of rows has to do. Yields what tells
+    whether it was."""
     from sqlalchemy import event
 
     # The connection, then the cursor that executes.
@@ -517,7 +537,10 @@ def _deadline(connection: Connection) -> Iterator[None]:
     def keep_cursor(_connection: object, cursor: object, *_: object) -> None:
         running[1:] = [cursor]
 
+    is_over = threading.Event()
+
     def stop() -> None:
+        is_over.set()
         for one in running:
             cancel = getattr(one, "interrupt", None) or getattr(one, "cancel", None)
             if callable(cancel):
@@ -529,7 +552,7 @@ def _deadline(connection: Connection) -> Iterator[None]:
     timer = threading.Timer(_EVIDENCE_SECONDS, stop)
     timer.start()
     try:
-        yield
+        yield is_over.is_set
     finally:
         timer.cancel()
         timer.join()  # it must not stop what comes after

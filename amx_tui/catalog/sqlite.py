@@ -5,6 +5,7 @@ of its own. It never writes into the database, and knows no other one.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from amx_tui.base.building import building
 from amx_tui.base.text import one_line
 from amx_tui.catalog.changes import judge
 from amx_tui.catalog.ddl_comments import read_ddl_comments
@@ -21,15 +23,21 @@ from amx_tui.catalog.model import (
     CatalogProblem,
     Change,
     Column,
-    ColumnEvidence,
     Home,
     Outcome,
     Table,
+    TableEvidence,
     TableKind,
     Target,
     Written,
 )
-from amx_tui.catalog.sampling import ROWS, summarise
+from amx_tui.catalog.sampling import (
+    FIRST_ROWS,
+    ROWS,
+    choose_columns,
+    stopped_after,
+    summarise,
+)
 from amx_tui.catalog.sidecar import (
     Edit,
     Place,
@@ -50,16 +58,19 @@ _STEPS = 1000  # of SQLite's virtual machine, between two looks at the clock
 
 _TABLES = """
     SELECT name, type, sql FROM sqlite_master
-    WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' {more}
+    WHERE type IN ('table', 'view') {more}
     ORDER BY name
 """
 # What a full-text index keeps its own data in. SQLite tells since 3.37 (sqlite.org/pragma.html).
+_NO_OWN_TABLES = """
+    AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+"""
 _NO_SHADOWS = """
     AND name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
 """
 # hidden: 1 is the inside of a virtual table, 2 and 3 are generated columns.
 _COLUMNS = """
-    SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
+    SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden
     FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
     WHERE m.type IN ('table', 'view') AND c.hidden <> 1 {more}
     ORDER BY m.name, c.cid
@@ -186,7 +197,12 @@ class SqliteConnector:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(Home.SIDECAR, f"{one_line(self._sidecar.name, 80)}, beside the database")
+        return Abilities(
+            Home.SIDECAR,
+            f"{one_line(self._sidecar.name, 80)}, beside the database",
+            writers="whoever may write into the database's folder",
+            is_transactional=True,
+        )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -240,15 +256,19 @@ class SqliteConnector:
 
     # Reading ---------------------------------------------------------------------------------
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, *, hidden: bool = False) -> tuple[Table, ...]:
         texts = read_sidecar(self._sidecar)
         with self._open() as database:
-            return tuple(table for table, _ in self._read_tables(database, texts))
+            return tuple(table for table, _ in self._read_tables(database, texts, hidden))
 
-    def load(self) -> Catalog:
+    def load(self, *, hidden: bool = False) -> Catalog:
+        with building():
+            return self._load(hidden)
+
+    def _load(self, hidden: bool) -> Catalog:
         texts = read_sidecar(self._sidecar)
         with self._open() as database:
-            tables = self._read_tables(database, texts)
+            tables = self._read_tables(database, texts, hidden)
             columns = _read_columns(database, [table.name for table, _ in tables])
             references = _read_references(database, columns)
         return Catalog(
@@ -271,11 +291,11 @@ class SqliteConnector:
         )
 
     def _read_tables(
-        self, database: sqlite3.Connection, texts: Texts
+        self, database: sqlite3.Connection, texts: Texts, hidden: bool
     ) -> list[tuple[Table, Mapping[str, str]]]:
         """Each table without its columns, and what its own text says of them."""
         tables = []
-        rows = _query_tables(database)
+        rows = _query_tables(database, hidden=hidden)
         counts = _count_rows(database, [name for name, kind, _ in rows if kind == "table"])
         for name, kind, sql in rows:
             is_view = kind == "view"
@@ -290,22 +310,37 @@ class SqliteConnector:
             tables.append((table, found.columns))
         return tables
 
-    def evidence(
-        self, table: Table, columns: Sequence[str], privacy: Privacy
-    ) -> Mapping[str, ColumnEvidence]:
+    def evidence(self, table: Table, columns: Sequence[str], privacy: Privacy) -> TableEvidence:
         if privacy is Privacy.METADATA or not columns:
-            return {}
+            return TableEvidence()
         names = ", ".join(map(_quote, columns))
         sql = f"SELECT {names} FROM {SCHEMA}.{_quote(table.name)} LIMIT {ROWS}"
         rows: list[tuple[object, ...]] = []
+        stopped = ""
         with self._open() as database:
             _set_deadline(database, _EVIDENCE_SECONDS)
-            # A view that is slow or broken leaves what was read until then.
-            with contextlib.suppress(sqlite3.OperationalError):
+            try:
                 rows.extend(database.execute(sql))
-        return summarise(columns, rows, privacy)
+            except sqlite3.OperationalError as error:
+                # A view that is slow or broken leaves what was read until then.
+                is_late = error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+                stopped = stopped_after(_EVIDENCE_SECONDS) if is_late else one_line(str(error), 200)
+        return TableEvidence(
+            summarise(choose_columns(table, columns), rows, privacy), FIRST_ROWS, stopped
+        )
 
     # Writing ---------------------------------------------------------------------------------
+
+    def refusals(self, targets: Sequence[Target]) -> Mapping[Target, str]:
+        folder = self._sidecar.resolve().parent
+        if os.access(folder, os.W_OK | os.X_OK):
+            return {}
+        why = one_line(
+            f"Nothing can be written into {folder} by you. Check its permissions (ls -ld), or press x "
+            "to export.",
+            300,
+        )
+        return dict.fromkeys(targets, why)
 
     def statements(self, changes: Sequence[Change]) -> tuple[str, ...]:
         described = self._read_described()
@@ -380,8 +415,12 @@ def _choose_edits(
     return edits
 
 
-def _query_tables(database: sqlite3.Connection) -> list[tuple[str, str, str | None]]:
-    more = _NO_SHADOWS if sqlite3.sqlite_version_info >= (3, 37) else ""
+def _query_tables(
+    database: sqlite3.Connection, *, hidden: bool = False
+) -> list[tuple[str, str, str | None]]:
+    more = "" if hidden else _NO_OWN_TABLES
+    if not hidden and sqlite3.sqlite_version_info >= (3, 37):
+        more += _NO_SHADOWS
     return list(database.execute(_TABLES.format(more=more)))
 
 
@@ -414,13 +453,14 @@ def _count_rows(database: sqlite3.Connection, tables: Sequence[str]) -> dict[str
 
 
 def _make_column(row: Sequence[object]) -> Column:
-    name, type_, not_null, default, key = row
+    name, type_, not_null, default, key, hidden = row
     return Column(
         str(name),
         str(type_ or ""),
         nullable=not (not_null or key),
         default=None if default is None else str(default),
         key_position=int(str(key)),
+        is_generated=hidden in (2, 3),
     )
 
 

@@ -25,9 +25,11 @@ class NotReady(Problem):
 
 @dataclass(frozen=True, slots=True)
 class CatalogRead:
-    """The catalog is there: at first tables only (`is_whole` false), then everything."""
+    """The catalog is there: at first tables only (`is_whole` false), then everything. `is_kept` where
+    it is the copy that was kept the last time, and the database is still being read."""
 
     is_whole: bool
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from amx_tui.base.collection import making_much
+from amx_tui.base.building import building
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
 from amx_tui.catalog.model import (
     Catalog,
     CatalogProblem,
-    ColumnEvidence,
     Connector,
     Table,
+    TableEvidence,
     Target,
 )
 from amx_tui.catalog.serial import SerialConnector
@@ -36,6 +36,7 @@ from amx_tui.commands.model import (
     RowsChanged,
     SessionEvent,
 )
+from amx_tui.commands.reading import CatalogReader, Reading
 from amx_tui.commands.texts import BatchTexts
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy
@@ -61,9 +62,12 @@ class Session:
         self.workspace = workspace
         # Evidence, catalog and writes come from threads of their own.
         self.connector: Connector = SerialConnector(workspace.connector)
+        self._reader = CatalogReader(self.connector, workspace.folders.catalogs)
         self.catalog = Catalog(())
         self.index = CatalogIndex(self.catalog)
-        self.is_whole = False  # columns, keys and comments are read, not only the tables
+        self.is_whole = False  # columns, keys and comments are there, not only the tables
+        self.kept_at: float | None = None  # what is shown was kept then; None: it was read just now
+        self.shows_hidden = False  # system schemas and partitions as well
         self.problem: Problem | None = None  # why the catalog could not be read
         self.marked: set[Target] = set()
         self.rows: dict[Target, ReviewRow] = {}
@@ -75,7 +79,7 @@ class Session:
         self.is_rest = False  # of a run that began earlier
         self.draft: Draft | None = None  # what the run was made from
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
-        self._evidence: dict[tuple[Target, Privacy], Mapping[str, ColumnEvidence]] = {}
+        self._evidence: dict[tuple[Target, Privacy], TableEvidence] = {}
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._has_begun = asyncio.Event()  # nothing is on its way to be started
@@ -126,37 +130,69 @@ class Session:
     # The catalog. --------------------------------------------------------------------------------
 
     async def read_catalog(self) -> None:
-        """The tables first, then everything, then what was drafted and decided before."""
+        """The copy that was kept the last time, or else the tables first; then everything, then what
+        was drafted and decided before."""
         async with self._reading:
+            hidden = self.shows_hidden
             try:
                 if not self.catalog.tables:
-                    self.catalog, self.index = await asyncio.to_thread(self._list)
-                    self._tell(CatalogRead(is_whole=False))
-                self.catalog, self.index, gone = await asyncio.to_thread(self._load)
+                    await self._show_first()
+                present = Reading(self.catalog, self.index)
+                found = await asyncio.to_thread(self._load, present, hidden)
             except CatalogProblem as problem:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
                 return
-        self.problem = None
-        self.is_whole = True
-        self._evidence.clear()
-        self.marked -= gone
+            gone = await asyncio.to_thread(self._find_gone, found.catalog)
+            self.problem = None
+            self._take(found)
+            self.is_whole = True
+            self._evidence.clear()
+            self.marked -= gone
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
+        if not hidden:
+            await asyncio.to_thread(self._reader.keep, found.catalog)
 
-    def _list(self) -> tuple[Catalog, CatalogIndex]:
-        catalog = Catalog(self.connector.tables())
-        return catalog, CatalogIndex(catalog)
+    async def _show_first(self) -> None:
+        """What can be shown before the database has told everything."""
+        kept = None if self.shows_hidden else await asyncio.to_thread(self._reader.kept)
+        if kept is None:
+            listed = await asyncio.to_thread(self._reader.list, hidden=self.shows_hidden)
+        self._take(kept if kept is not None else listed)
+        self.is_whole = kept is not None
+        self._tell(CatalogRead(self.is_whole, is_kept=self.is_whole))
 
-    def _load(self) -> tuple[Catalog, CatalogIndex, set[Target]]:
-        """Also the marks on what is there no more."""
-        with making_much():
-            catalog = self.connector.load()
-            index = CatalogIndex(catalog)
+    def _take(self, reading: Reading) -> None:
+        self.catalog, self.index, self.kept_at = reading.catalog, reading.index, reading.kept_at
+
+    def _load(self, present: Reading, hidden: bool) -> Reading:
         # Asked for, and so imported, in this thread: what is heard next needs it.
         assert self.workspace.store is not None
-        gone = {target for target in tuple(self.marked) if not catalog.holds(target)}
-        return catalog, index, gone
+        return self._reader.load(present, hidden=hidden)
+
+    def _find_gone(self, catalog: Catalog) -> set[Target]:
+        """The marks on what is there no more."""
+        return {target for target in tuple(self.marked) if not catalog.holds(target)}
+
+    async def fresh_catalog(self) -> Catalog:
+        """The catalog as the database itself told it, never the copy that was kept; waits for it.
+
+        Raises:
+            CatalogProblem: it cannot be read.
+        """
+        async with self._reading:
+            is_fresh = self.is_whole and self.kept_at is None
+        if not is_fresh:
+            await self.read_catalog()
+            if self.problem is not None:
+                raise self.problem
+        return self.catalog
+
+    async def show_hidden(self, shown: bool) -> None:
+        """Whether system schemas and partitions are part of the catalog; reads it again."""
+        self.shows_hidden = shown
+        await self.read_catalog()
 
     async def read_evidence(self, table: Table) -> None:
         """What the rows of a table tell, for looking at; the next time it is there already."""
@@ -166,7 +202,7 @@ class Session:
             await asyncio.to_thread(self.evidence_for, table, self.privacy)
             self._tell(EvidenceRead(table.target))
 
-    def evidence_for(self, table: Table, privacy: Privacy) -> Mapping[str, ColumnEvidence]:
+    def evidence_for(self, table: Table, privacy: Privacy) -> TableEvidence:
         """Blocking, and kept: a draft sends what was looked at."""
         place = (table.target, privacy)
         if place not in self._evidence:
@@ -174,9 +210,9 @@ class Session:
             self._evidence[place] = self.connector.evidence(table, columns, privacy)
         return self._evidence[place]
 
-    def evidence_at_hand(self, table: Target) -> Mapping[str, ColumnEvidence]:
+    def evidence_at_hand(self, table: Target) -> TableEvidence:
         """What has been read of a table at the present privacy level; empty where nothing has."""
-        return self._evidence.get((table, self.privacy), {})
+        return self._evidence.get((table, self.privacy)) or TableEvidence()
 
     # Marks. --------------------------------------------------------------------------------------
 
@@ -493,7 +529,7 @@ class Session:
             version = (
                 store.version
             )  # asked first: what is changed while rows are read is read again
-            with making_much():
+            with building():
                 return version, {row.target: row for row in store.rows(self.connector.identity)}
 
         self._store_version, self.rows = await asyncio.to_thread(read)
@@ -519,7 +555,7 @@ class Session:
         before = dict(self.rows)
 
         def read() -> dict[Target, ReviewRow | None]:
-            with making_much():
+            with building():
                 rows = self.workspace.store.rows(self.connector.identity)
             changed: dict[Target, ReviewRow | None] = {
                 row.target: row for row in rows if before.get(row.target) != row

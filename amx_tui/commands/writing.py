@@ -18,12 +18,18 @@ from amx_tui.review.store import Store
 @dataclass(frozen=True, slots=True)
 class PendingChange:
     """What would be written: `statement` word for word, `present` the text that stands there now.
-    `is_gone` is true where the target is no longer in the database; nothing is written there."""
+    `is_gone` is true where the target is no longer in the database, `refusal` says why this user
+    cannot write there, empty where they can; nothing is written in either case."""
 
     change: Change
     statement: str
     present: str | None
     is_gone: bool = False
+    refusal: str = ""
+
+    @property
+    def can_be_tried(self) -> bool:
+        return not self.is_gone and not self.refusal
 
     @property
     def changed_meanwhile(self) -> bool:
@@ -49,12 +55,14 @@ def pending(store: Store, connector: Connector, catalog: Catalog) -> tuple[Pendi
         changes.append(change)
     there = [change for change in changes if catalog.holds(change.target)]
     statements = dict(zip(there, connector.statements(there), strict=True)) if there else {}
+    refusals = connector.refusals([change.target for change in there]) if there else {}
     return tuple(
         PendingChange(
             change,
             statements.get(change, ""),
             catalog.comment(change.target),
             is_gone=change not in statements,
+            refusal=refusals.get(change.target, ""),
         )
         for change in changes
     )
@@ -78,8 +86,9 @@ def apply_changes(
     if not changes:
         return
     group, left = store.begin_decided(connector.identity, changes, who=who)
+    is_left = frozenset(left)  # a person may have ten thousand written at once
     for change in changes:
-        if change not in left:
+        if change not in is_left:
             yield Written(change, Outcome.CHANGED_MEANWHILE, "no longer decided")
     if group is not None:
         yield from _write(store, connector, left, who, group, clock)

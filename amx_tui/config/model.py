@@ -139,5 +139,9 @@ class Folders:
         return self.cache / "transcripts"
 
     @property
+    def catalogs(self) -> Path:
+        return self.cache / "catalogs"
+
+    @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"

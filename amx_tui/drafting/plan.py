@@ -127,7 +127,7 @@ def make_plan(
         calibration: What earlier answers of this model say of such estimates. It corrects what is
             announced, not what is packed into a batch: that keeps its margin.
     """
-    planner = _Planner(setup, evidence, hint, earlier or {}, calibration)
+    planner = _Planner(catalog, setup, evidence, hint, earlier or {}, calibration)
     by_table: dict[Target, list[Target]] = {}
     for target in dict.fromkeys(targets):
         if catalog.holds(target):
@@ -207,12 +207,14 @@ class _Planner:
 
     def __init__(
         self,
+        catalog: Catalog,
         setup: Setup,
         evidence: Mapping[Target, Mapping[str, ColumnEvidence]],
         hint: str,
         earlier: Mapping[Target, Sequence[str]],
         calibration: Calibration,
     ) -> None:
+        self.catalog = catalog
         self.calibration = calibration
         profile, model = setup.profile, setup.model
         self.style = Style.of(profile)
@@ -265,8 +267,18 @@ class _Planner:
         for target in sorted(asked, key=lambda target: not target.is_table):
             said = self.earlier.get(target, ())
             place = positions.get(target.column)
-            text = target_line(table, target, seen, self.style, said, position=place)
-            previous = table.comment if place is None else table.columns[place].comment
+            column = None if place is None else table.columns[place]
+            refers = column.references if column is not None else None
+            text = target_line(
+                table,
+                target,
+                seen,
+                self.style,
+                said,
+                position=place,
+                referenced=self.catalog.comment(refers) if refers is not None else None,
+            )
+            previous = table.comment if column is None else column.comment
             yield _Line(target, text, estimate_tokens(text) + 1, previous)
 
     def _share(self, table: Table) -> list[str]:

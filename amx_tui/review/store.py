@@ -688,10 +688,12 @@ class Store:
                 changes = [result.change for result in results]
                 group = _begin_write(connection, known, changes, who, at, None)
             ids = _target_ids(connection, known, [result.change.target for result in results])
+            # By the target's few writes: SQLite would rather look through the group's ten thousand.
             for result in results:
                 target = ids[result.change.target]
                 journaled = connection.execute(
-                    "UPDATE writes SET outcome = ?, detail = ?, at = ? WHERE grp = ? AND target = ?"
+                    "UPDATE writes INDEXED BY writes_of_target SET outcome = ?, detail = ?, at = ?"
+                    " WHERE grp = ? AND target = ?"
                     " AND (outcome IS NULL OR NOT ?)",
                     (
                         result.outcome.value,
@@ -708,7 +710,8 @@ class Store:
                 # what merely failed can be tried again.
                 if result.outcome in (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE):
                     connection.execute(
-                        "UPDATE writes SET closed_at = ? WHERE target = ? AND grp ="
+                        "UPDATE writes INDEXED BY writes_of_target SET closed_at = ?"
+                        " WHERE target = ? AND grp ="
                         " (SELECT undoes FROM write_groups WHERE id = ?)",
                         (at, target, group),
                     )

@@ -26,6 +26,7 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
 from amx_tui.widgets.rows import HeadLine, RowList
+from amx_tui.widgets.words import moment
 
 # A cursor that rests this long on a table means that its rows are of interest; scrolling past does
 # not make the database work.
@@ -122,6 +123,8 @@ class BrowseScreen(Room):
             below = f"{hits.exact} found" + (f", {alike} alike" if alike else "")
         if marked:
             below = f"{marked} marked"
+        if self.session.kept_at is not None:
+            below = f"as of {moment(self.session.kept_at)} · being read …"
         entitle(self.query_one("#schema"), f"schema{filtered}", below)
         self.query_one("#tables", RowList).refresh_changed()
         self._show_table()
@@ -424,6 +427,12 @@ class BrowseScreen(Room):
         if self.session.marked:
             return frozenset(self.session.marked)
         return frozenset(self.session.undescribed([self._table] if self._table else None))
+
+    def action_hidden(self) -> None:
+        shown = not self.session.shows_hidden
+        self.do(self.session.show_hidden(shown), only="catalog")
+        words = "System schemas and partitions too." if shown else "Without system schemas."
+        say(self, words, title="Reading the schema again")
 
     def action_refresh(self) -> None:
         self._read()

@@ -184,7 +184,8 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
     facts: list[Piece] = [(f"{target.path}  ", "title")]
     if column is None:
         rows = f"about {table.row_count:,} rows".replace(",", " ") if table.row_count else ""
-        facts.append((" · ".join(p for p in (table.kind.value, rows) if p), "dim"))
+        part = f"a part of {one_line(table.partition_of.path, 40)}" if table.partition_of else ""
+        facts.append((" · ".join(p for p in (table.kind.value, part, rows) if p), "dim"))
     else:
         evidence = session.evidence_at_hand(table.target).get(column.name)
         parts = [column.type, "" if column.nullable else "not null"]
@@ -192,6 +193,9 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
             parts.append(f"{evidence.null_share:.0%} null")
         if evidence is not None and evidence.distinct is not None:
             parts.append(f"{evidence.distinct} distinct")
+        if evidence is not None and evidence.minimum is not None and evidence.maximum is not None:
+            low, high = one_line(evidence.minimum, 24), one_line(evidence.maximum, 24)
+            parts.append(f"{low} to {high}" if low != high else f"all like {low}")
         same = session.index.count_called(column.name)
         if same > 1:
             parts.append(f"in {same} tables")
@@ -206,9 +210,13 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
         named = ", ".join(one_line(other.path, 40) for other in pointing[:NAMED])
         more = f" and {len(pointing) - NAMED} more" if len(pointing) > NAMED else ""
         rows_.append([("from     ", "dim"), (named + more, ""), ("  w lists them", "dim")])
+    if column is not None:
+        rows_ += _rules(column)
     if evidence is not None and evidence.samples:
         samples = " · ".join(one_line(sample, 40) for sample in evidence.samples)
         rows_.append([("samples  ", "dim"), (samples, ""), (f"  ({session.privacy.value})", "dim")])
+    if stopped := session.evidence_at_hand(table.target).stopped:
+        rows_.append([("rows     ", "dim"), (one_line(stopped, 120), "warn")])
     row = session.rows.get(target)
     if row is not None and row.decision is not None and row.decision.text:
         rows_.append([("decided  ", "dim"), (one_line(row.decision.text), "good")])
@@ -216,6 +224,19 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
         first = row.suggestion.alternatives[0]
         rows_.append([("draft    ", "dim"), (one_line(first.text), "accent")])
     return rows_
+
+
+def _rules(column: Column) -> list[Line]:
+    """What the schema itself says of a column's values."""
+    found: list[Line] = []
+    for word, text in (
+        ("allowed  ", " · ".join(column.values)),
+        ("check    ", column.check),
+        ("made of  " if column.is_generated else "default  ", column.default),
+    ):
+        if text:
+            found.append([(word, "dim"), (one_line(text, 200), "")])
+    return found
 
 
 def target_comment(table: Table, column: Column | None) -> str | None:

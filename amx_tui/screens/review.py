@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
-from amx_tui.base.collection import making_much
+from amx_tui.base.building import building
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
@@ -135,7 +135,7 @@ class ReviewScreen(Room):
         self.show_now()
 
     def _made(self) -> Suggestions:
-        with making_much():
+        with building():
             return Suggestions(self.session, self._wanted)
 
     def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:

@@ -77,8 +77,9 @@ class WriteScreen(Room):
         session = self.session
         try:
             self._problem = None
+            catalog = await session.fresh_catalog()
             found = await asyncio.to_thread(
-                pending, session.workspace.store, session.connector, session.catalog
+                pending, session.workspace.store, session.connector, catalog
             )
         except Problem as problem:
             self._problem = problem
@@ -127,11 +128,14 @@ class WriteScreen(Room):
         text = one_line(change.new or "(no comment)", 300)
         if result is not None and result.detail:
             text = f"{result.outcome.value}: {one_line(result.detail, 300)}"
+        elif isinstance(listed, PendingChange) and listed.refusal:
+            sign, ink = OUTCOMES[Outcome.REFUSED]
+            text = listed.refusal
         return [
             (f" {sign} ", ink),
             (fit(change.target.path, path_width), ""),
             (" ", ""),
-            (fit(text, width - path_width - 4), ink if result else ""),
+            (fit(text, width - path_width - 4), "" if ink == "dim" else ink),
         ]
 
     def _show_statement(self) -> None:
@@ -156,6 +160,8 @@ class WriteScreen(Room):
         if isinstance(entry, PendingChange):
             if entry.is_gone:
                 rows.append([("✗ it is no longer in the database; nothing is written", "warn")])
+            elif entry.refusal:
+                rows.append([(f"✗ {one_line(entry.refusal)}", "warn")])
             elif entry.changed_meanwhile:
                 rows.append([("≠ the old text was changed since it was reviewed", "warn")])
                 rows.append([("It will be left alone; review it again.", "warn")])
@@ -181,13 +187,21 @@ class WriteScreen(Room):
         if abilities.home is Home.NOWHERE:
             say(self, f"{abilities.where}. Press x to export instead.", severity="warning")
             return
-        changes = [waiting.change for waiting in self._pending if not waiting.is_gone]
+        changes = [waiting.change for waiting in self._pending if waiting.can_be_tried]
+        if not changes:
+            say(self, "None of this can be written here. Press x to export it.", severity="warning")
+            return
+        left = len(self._pending) - len(changes)
         replaced = sum(1 for change in changes if change.old)
         rows: list[Line] = [
             [(f"{len(changes)} texts", "strong"), (" into ", ""), (abilities.where, "strong")],
         ]
         if replaced:
             rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
+        if left:
+            rows.append(
+                [(f"{left} stay here: they cannot be written, and the list says why", "warn")]
+            )
         rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
 
         def write(yes: bool | None) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amx_tui.catalog.masking import mask
-from amx_tui.catalog.sampling import summarise
+from amx_tui.catalog.model import Column
+from amx_tui.catalog.sampling import Statistics, summarise, summarise_statistics
 from amx_tui.config.model import Privacy
 
 
@@ -127,17 +128,46 @@ def test_no_address_survives_whatever_stands_around_it(local: str, host: str, ar
 
 
 def test_evidence_counts_what_it_saw_and_shows_the_most_frequent() -> None:
+    columns = [Column("WAERS", "CHAR(5)"), Column("N", "INTEGER")]
     rows = [("EUR", 1), ("EUR", 2), ("USD", None), ("x" * 100, 4)]
-    found = summarise(["WAERS", "N"], rows, Privacy.VALUES)
+    found = summarise(columns, rows, Privacy.VALUES)
     assert found["WAERS"].samples[0] == "EUR"
     assert found["WAERS"].distinct == 3
     assert found["WAERS"].null_share == 0
     assert len(found["WAERS"].samples[2]) == 60
     assert found["N"].null_share == 0.25
-    shapes = summarise(["WAERS", "N"], rows, Privacy.SHAPES)
+    shapes = summarise(columns, rows, Privacy.SHAPES)
     assert shapes["WAERS"].samples == ("AAA", "a" * 20)
+    assert (found["N"].minimum, found["N"].maximum) == ("1", "4")
+    assert (shapes["N"].minimum, shapes["N"].maximum) == ("9", "9")
+
+
+def test_the_smallest_and_the_largest_value_obey_the_level_as_samples_do() -> None:
+    columns = [Column("amount", "numeric(13,4)"), Column("mail", "text"), Column("day", "date")]
+    rows = [
+        ("9.5000", "bea@example.org", "2024-02-29"),
+        ("12345.6789", "al@example.org", "1999-01-01"),
+    ]
+    values = summarise(columns, rows, Privacy.VALUES)
+    assert (values["amount"].minimum, values["amount"].maximum) == ("9.5000", "12345.6789")
+    assert (values["mail"].minimum, values["mail"].maximum) == ("aa@aaaaaaa.aaa", "aaa@aaaaaaa.aaa")
+    shapes = summarise(columns, rows, Privacy.SHAPES)
+    # As a number, not as a text: 9.5 is the smaller one. Only its magnitude is kept.
+    assert (shapes["amount"].minimum, shapes["amount"].maximum) == ("9.99", "99999.99")
+    assert (shapes["day"].minimum, shapes["day"].maximum) == ("9999-99-99", "9999-99-99")
+
+
+def test_statistics_tell_the_whole_table() -> None:
+    kept = Statistics(0.25, -0.5, ("4711", "12"), ("1", "99", "100000"))
+    found = summarise_statistics(Column("n", "bigint"), kept, 1_000_000, Privacy.VALUES)
+    assert (found.null_share, found.distinct) == (0.25, 500_000)
+    assert found.samples[:2] == ("4711", "12")
+    assert (found.minimum, found.maximum) == ("1", "100000")
+    unknown = summarise_statistics(Column("n", "bigint"), kept, None, Privacy.SHAPES)
+    assert unknown.distinct is None  # a share of nobody knows how many
+    assert (unknown.minimum, unknown.maximum) == ("9", "999999")
 
 
 def test_no_rows_are_no_evidence() -> None:
-    found = summarise(["a"], [], Privacy.VALUES)["a"]
+    found = summarise([Column("a", "TEXT")], [], Privacy.VALUES)["a"]
     assert (found.null_share, found.distinct, found.samples) == (None, None, ())

@@ -146,13 +146,13 @@ def test_metadata_asks_the_server_for_nothing(connector: Connector) -> None:
     bseg = connector.load().tables[1]
     connector.close()
     assert connector.evidence(bseg, ["belnr"], Privacy.METADATA) == {}
-    assert connector._reader is None
+    assert connector._server._reader is None
 
 
 def test_browsing_can_write_nothing(connector: Connector, mariadb: MariaServer) -> None:
     assert isinstance(connector, MysqlConnector)
     connector.load()
-    reader = connector._connect_reader()
+    reader = connector._server._connect_reader()
     for statement in (
         f"ALTER TABLE {_QUOTED}.bseg COMMENT 'x'",
         f"DELETE FROM {_QUOTED}.bseg",

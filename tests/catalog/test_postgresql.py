@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
 import pytest
 
-from amx_tui.catalog.model import CatalogProblem, Change, Connector, Outcome, Target
+from amx_tui.catalog.model import CatalogProblem, Change, Connector, Outcome, Target, Written
 from amx_tui.catalog.opening import open_connection, open_database
 from amx_tui.catalog.postgresql import PostgresqlConnector
 from amx_tui.config.model import Privacy
@@ -116,9 +119,87 @@ def test_evidence_shows_no_more_than_the_privacy_allows(connector: Connector) ->
     assert connector.tables()
 
 
+def test_what_the_schema_says_of_values_is_read(
+    connector: Connector, postgresql: Server, database: str
+) -> None:
+    postgresql.run(
+        "CREATE DOMAIN fin.feeling AS fin.mood",
+        "CREATE TABLE fin.rules (a int CHECK (a > 0), b int CHECK (b < 9), f fin.feeling, "
+        "CHECK (a < b))",
+        database=database,
+    )
+    catalog = connector.load()
+    a, b, f = (catalog.column(Target("fin", "rules", name)) for name in "abf")
+    m, half = (catalog.column(Target("fin", "bseg", name)) for name in ("m", "half"))
+    assert a and b and f and m and half
+    assert m.values == f.values == ("a", "b")
+    assert (a.check, b.check) == ("(a > 0) AND (a < b)", "(b < 9) AND (a < b)")
+    assert half.is_generated
+    assert "wrbtr" in (half.default or "")
+
+
+def test_what_is_hidden_is_there_when_asked_for(connector: Connector) -> None:
+    plain = {table.target for table in connector.load().tables}
+    catalog = connector.load(hidden=True)
+    assert connector.tables(hidden=True) == tuple(
+        replace(table, columns=()) for table in catalog.tables
+    )
+    part = catalog.table(Target("fin", "parts_1"))
+    assert part is not None
+    assert part.partition_of == Target("fin", "parts")
+    assert part.target not in plain
+    assert catalog.holds(Target("pg_catalog", "pg_class", "relname"))
+    assert plain < {table.target for table in catalog.tables}
+    assert not any(table.schema.startswith("pg_toast") for table in catalog.tables)
+
+
+@pytest.fixture
+def wide_table(postgresql: Server, database: str) -> None:
+    """200 000 rows whose statistics are kept."""
+    postgresql.run(
+        "CREATE TABLE fin.wide (id int, code char(3), mail text, rest json)",
+        "INSERT INTO fin.wide SELECT i, CASE WHEN i % 4 > 0 THEN 'EUR' END, "
+        "'name' || i || '@example.org', '{}' FROM generate_series(1, 200000) i",
+        "ANALYZE fin.wide",
+        database=database,
+    )
+
+
+@pytest.mark.usefixtures("wide_table")
+def test_statistics_are_used_where_there_are_any(connector: Connector) -> None:
+    table = connector.load().table(Target("fin", "wide"))
+    assert table is not None
+    names = [column.name for column in table.columns]
+    found = connector.evidence(table, names, Privacy.VALUES)
+    assert found["id"].distinct == 200_000
+    # ANALYZE has looked at some rows of all, so that the ends are near the true ones.
+    assert int(found["id"].minimum or 0) in range(1, 5_000)
+    assert int(found["id"].maximum or 0) in range(195_000, 200_001)
+    assert found["code"].null_share == pytest.approx(0.25, abs=0.02)
+    assert found["code"].samples == ("EUR",)
+    assert found["code"].distinct == 1
+    assert "example" not in str(found["mail"])
+    assert found["rest"].samples  # no statistics tell a JSON's values: rows are looked at
+    assert "statistics" in found.source
+    assert "sample" in found.source
+    assert found.stopped == ""
+    shapes = connector.evidence(table, names, Privacy.SHAPES)
+    assert (set(shapes["id"].minimum or ""), shapes["id"].maximum) == ({"9"}, "999999")
+    assert shapes["code"].samples == ("AAA",)
+    assert connector.evidence(table, names, Privacy.METADATA) == {}
+
+
+def test_a_table_that_takes_too_long_says_so(connector: Connector) -> None:
+    table = connector.load().table(Target("fin", "slow"))
+    assert table is not None
+    found = connector.evidence(table, ["x"], Privacy.SHAPES)
+    assert "stopped after 2 s" in found.stopped
+    assert found["x"].samples == ()
+
+
 def test_browsing_can_write_nothing(connector: Connector) -> None:
     assert isinstance(connector, PostgresqlConnector)
-    with pytest.raises(CatalogProblem, match="read-only"), connector._read() as reader:
+    with pytest.raises(CatalogProblem, match="read-only"), connector._server.read() as reader:
         reader.execute("COMMENT ON TABLE fin.bseg IS 'x'")
 
 
@@ -195,10 +276,69 @@ def test_a_table_that_somebody_alters_fails_alone(
     written = list(connector.write(changes))
     other.rollback()
     other.close()
-    assert [w.outcome for w in written] == [Outcome.FAILED, Outcome.WRITTEN]
-    assert "lock" in written[0].detail
+    # What has to wait comes last, so that it holds up nothing.
+    assert [w.change for w in written] == changes[::-1]
+    assert [w.outcome for w in written] == [Outcome.WRITTEN, Outcome.FAILED]
+    assert "lock" in written[1].detail
     catalog = connector.load()
     assert [catalog.comment(c.target) for c in changes] == [None, "Name"]
+
+
+def test_a_lock_that_is_let_go_meanwhile_costs_nothing(
+    connector: Connector, postgresql: Server, database: str
+) -> None:
+    changes = [
+        Change(Target("fin", "bseg", "mandt"), None, "Client"),
+        Change(Target("fin", "t001", "butxt"), None, "Name"),
+    ]
+    other = psycopg.connect(host=str(postgresql.folder), user="owner", dbname=database)
+    other.execute("LOCK TABLE fin.bseg IN ACCESS EXCLUSIVE MODE")
+    results = connector.write(changes)
+    first = next(results)  # the other table: the first one is locked
+    other.rollback()
+    other.close()
+    assert [first, *results] == [Written(change, Outcome.WRITTEN) for change in changes[::-1]]
+    shown = postgresql.ask("SELECT col_description('fin.bseg'::regclass, 1)", database)
+    assert shown == "Client"
+
+
+def test_what_two_sessions_write_at_once_is_written_once(
+    connector: Connector, postgresql: Server, database: str
+) -> None:
+    target = Target("fin", "t001", "butxt")
+    other = open_database(postgresql.url(database))
+    start = threading.Barrier(2)
+
+    def write(session: Connector, text: str) -> Written:
+        start.wait(10)
+        (written,) = session.write([Change(target, None, text)])
+        return written
+
+    with ThreadPoolExecutor(2) as pool:
+        ours = pool.submit(write, connector, "Ours")
+        theirs = pool.submit(write, other, "Theirs")
+        results = [ours.result(30), theirs.result(30)]
+    other.close()
+    assert sorted(w.outcome for w in results) == [Outcome.CHANGED_MEANWHILE, Outcome.WRITTEN]
+    (written,) = [w.change.new for w in results if w.outcome is Outcome.WRITTEN]
+    shown = postgresql.ask("SELECT col_description('fin.t001'::regclass, 2)", database)
+    assert shown == written
+
+
+def test_who_may_not_describe_a_table_is_told_before(postgresql: Server, database: str) -> None:
+    postgresql.run(
+        "CREATE ROLE visitor LOGIN", "ALTER TABLE fin.t001 OWNER TO visitor", database=database
+    )
+    try:
+        connector = open_database(postgresql.url(database, "visitor"))
+        assert connector.abilities.writers == "the owner of each table"
+        targets = [Target("fin", "bseg", "mandt"), Target("fin", "t001"), Target("fin", "gone")]
+        refusals = connector.refusals(targets)
+        connector.close()
+    finally:
+        postgresql.run("REASSIGN OWNED BY visitor TO owner", "DROP ROLE visitor", database=database)
+    assert list(refusals) == targets[:1]
+    assert "owner" in refusals[targets[0]]
 
 
 def test_who_is_not_the_owner_is_refused_and_told_who_is(postgresql: Server, database: str) -> None:

@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from amx_tui.catalog.model import Change, Outcome, Target, Written
+from amx_tui.catalog.model import (
+    Catalog,
+    CatalogProblem,
+    Change,
+    Connector,
+    Outcome,
+    Target,
+    Written,
+)
 from amx_tui.catalog.opening import open_database
 from amx_tui.catalog.serial import SerialConnector
 from amx_tui.catalog.sqlite import SqliteConnector
+from amx_tui.commands.model import CatalogRead
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import real_workspace
 from amx_tui.config.folders import find_folders
@@ -68,4 +77,94 @@ async def test_marks_leave_out_what_is_described_or_decided(file: Path) -> None:
     session.toggle_marks(session.undescribed())
     assert session.marked == set()
     assert session.evidence_for(session.catalog.tables[0], Privacy.METADATA) == {}
+    await session.close()
+
+
+def open_session(connector: Connector) -> Session:
+    workspace = real_workspace(os.environ, find_folders(os.environ))
+    workspace.connector = connector
+    return Session(workspace)
+
+
+async def test_the_copy_of_the_last_time_is_shown_first_and_refreshed(file: Path) -> None:
+    session = open_session(open_database(str(file)))
+    await session.read_catalog()
+    await session.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE B (Z TEXT)")
+    connection.close()
+
+    session = open_session(open_database(str(file)))
+    seen: list[tuple[int, bool]] = []
+    session.subscribe(
+        lambda event: (
+            isinstance(event, CatalogRead)
+            and seen.append((len(session.catalog.tables), session.kept_at is not None))
+        )
+    )
+    await session.read_catalog()
+    assert seen == [(1, True), (2, False)]
+    assert session.catalog.holds(Target("main", "B", "Z"))
+    await session.close()
+
+
+async def test_what_did_not_change_is_kept_in_memory_once(file: Path) -> None:
+    session = open_session(open_database(str(file)))
+    await session.read_catalog()
+    first, index = session.catalog, session.index
+    await session.read_catalog()
+    assert session.catalog is first
+    assert session.index is index
+    await session.close()
+
+
+class Unreadable(SqliteConnector):
+    def load(self, *, hidden: bool = False) -> Catalog:
+        raise CatalogProblem("The connection was lost", "", "Press r")
+
+
+async def test_a_lost_connection_leaves_the_copy_on_the_screen_and_writes_nothing_by_it(
+    file: Path,
+) -> None:
+    session = open_session(open_database(str(file)))
+    await session.read_catalog()
+    await session.close()
+    session = open_session(Unreadable(file))
+    await session.read_catalog()
+    assert session.problem is not None
+    assert session.kept_at is not None
+    assert session.catalog.holds(Target("main", "A", "X"))
+    with pytest.raises(CatalogProblem, match="lost"):  # what stands there is not known
+        await session.fresh_catalog()
+    await session.close()
+
+
+async def test_what_is_kept_holds_nothing_of_any_row(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO A VALUES ('hunter2', 'bea@example.org')")
+    connection.close()
+    session = open_session(open_database(str(file)))
+    await session.read_catalog()
+    await session.read_evidence(session.catalog.tables[0])
+    await session.close()
+    kept = list(session.workspace.folders.catalogs.iterdir())
+    assert len(kept) == 1
+    assert "hunter2" not in kept[0].read_text()
+    assert "example.org" not in kept[0].read_text()
+
+
+async def test_what_the_database_keeps_for_itself_is_shown_on_request(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE C (I INTEGER PRIMARY KEY AUTOINCREMENT)")
+    connection.close()
+    session = open_session(open_database(str(file)))
+    await session.read_catalog()
+    own = Target("main", "sqlite_sequence")
+    assert not session.catalog.holds(own)
+    await session.show_hidden(True)
+    assert session.catalog.holds(own)
+    await session.close()
+    session = open_session(open_database(str(file)))  # no part of what is kept
+    await session.read_catalog()
+    assert not session.catalog.holds(own)
     await session.close()

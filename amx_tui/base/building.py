@@ -9,26 +9,26 @@ import threading
 from collections.abc import Iterator
 
 _lock = threading.Lock()
-_makers = 0
+_builders = 0
 _was_enabled = False
 
 
 @contextlib.contextmanager
-def making_much() -> Iterator[None]:
+def building() -> Iterator[None]:
     """Nothing is collected inside, in no thread; what was made is left alone afterwards too, and freed
     all the same when nobody refers to it any more."""
-    global _makers, _was_enabled
+    global _builders, _was_enabled
     with _lock:
-        if _makers == 0:
+        if _builders == 0:
             _was_enabled = gc.isenabled()
             gc.disable()
-        _makers += 1
+        _builders += 1
     try:
         yield
     finally:
         with _lock:
-            _makers -= 1
-            if _makers == 0:
+            _builders -= 1
+            if _builders == 0:
                 gc.freeze()
                 if _was_enabled:
                     gc.enable()

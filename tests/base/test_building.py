@@ -6,7 +6,7 @@ import gc
 import threading
 import weakref
 
-from amx_tui.base.collection import making_much
+from amx_tui.base.building import building
 
 
 class Thing:
@@ -18,12 +18,12 @@ def test_it_is_back_when_the_last_maker_is_done() -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
-        with making_much():
+        with building():
             inside.set()
             leave.wait(10)
 
     thread = threading.Thread(target=other)
-    with making_much():
+    with building():
         thread.start()
         assert inside.wait(10)
         assert not gc.isenabled()
@@ -36,7 +36,7 @@ def test_it_is_back_when_the_last_maker_is_done() -> None:
 def test_it_stays_away_where_it_was_away() -> None:
     gc.disable()
     try:
-        with making_much():
+        with building():
             pass
         assert not gc.isenabled()
     finally:
@@ -44,7 +44,7 @@ def test_it_stays_away_where_it_was_away() -> None:
 
 
 def test_what_was_made_is_freed_all_the_same() -> None:
-    with making_much():
+    with building():
         thing = Thing()
         seen = weakref.ref(thing)
     del thing

@@ -1,0 +1,74 @@
+"""Reads the catalog of one connection, and keeps a copy of it for the next start. Blocking: call it in
+worker threads. It knows no session and no screen."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from amx_tui.base.building import building
+from amx_tui.catalog.index import CatalogIndex
+from amx_tui.catalog.model import Catalog, Connector
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A catalog with its index; `kept_at` (seconds since the epoch) where it is the copy that was kept
+    then, None where the database has just told it."""
+
+    catalog: Catalog
+    index: CatalogIndex
+    kept_at: float | None = None
+
+
+class CatalogReader:
+    """`folder` is where copies are kept. What is hidden otherwise is never part of one."""
+
+    def __init__(self, connector: Connector, folder: Path) -> None:
+        self._connector = connector
+        self._folder = folder
+        self._kept: Catalog | None = None
+
+    def kept(self) -> Reading | None:
+        """The copy of the last time, None where there is none that can be used."""
+        from amx_tui.catalog.cache import read_cache
+
+        kept = read_cache(self._folder, self._connector.identity)
+        if kept is None:
+            return None
+        self._kept = kept.catalog
+        with building():
+            return Reading(kept.catalog, CatalogIndex(kept.catalog), kept.at)
+
+    def list(self, *, hidden: bool) -> Reading:
+        """The tables alone.
+
+        Raises:
+            CatalogProblem: it cannot be read.
+        """
+        catalog = Catalog(self._connector.tables(hidden=hidden))
+        return Reading(catalog, CatalogIndex(catalog))
+
+    def load(self, present: Reading, *, hidden: bool) -> Reading:
+        """Everything; what is `present` already where that is the same, so that it is there once.
+
+        Raises:
+            CatalogProblem: it cannot be read.
+        """
+        with building():
+            catalog = self._connector.load(hidden=hidden)
+            if catalog == present.catalog:
+                return Reading(present.catalog, present.index)
+            return Reading(catalog, CatalogIndex(catalog))
+
+    def keep(self, catalog: Catalog) -> None:
+        """For the next start; where it cannot be kept, that is as the first one was."""
+        from amx_tui.catalog.cache import renew_cache, write_cache
+
+        with contextlib.suppress(OSError):
+            if catalog is self._kept:
+                renew_cache(self._folder, self._connector.identity)
+            else:
+                write_cache(self._folder, self._connector.identity, catalog)
+                self._kept = catalog
