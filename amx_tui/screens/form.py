@@ -220,6 +220,7 @@ class FormRoom(Room):
         if self._checks is not None:
             rows.display = False
             self._choices = ()
+            rows.show(0)
             entitle(aside, "testing …" if self._is_testing else "the test")
             page.show(check_lines(self._checks.values()))
             self.query_one("#form").set_class(True, "-testing")
@@ -228,6 +229,7 @@ class FormRoom(Room):
         self._choices = self.choices(field, self._words)
         rows.display = bool(self._choices)
         if not self._choices:
+            rows.show(0)
             entitle(aside, field.label)
             page.show(self.advice(field))
             return
