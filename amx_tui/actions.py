@@ -86,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
         "What refers to this column, and other columns of its name",
         8,
     ),
-    Action("browse.hidden", "a", "all schemas", "Also what belongs to the system, or no longer"),
+    Action("browse.hidden", "a", "all schemas", "With system schemas and partitions, or without"),
     Action("browse.refresh", "r", "read again", "Read the schema again"),
     Action("browse.back", "escape", "back", "One level out"),
     # Start: a chooser where no database was named.

@@ -23,7 +23,7 @@ from amx_tui.config.yaml_edits import (
     render,
     set_entries,
 )
-from amx_tui.config.yaml_text import Kind, Node, others_are_same, plain_tag, read_text
+from amx_tui.config.yaml_text import STRING, Kind, Node, others_are_same, plain_tag, read_text
 
 MOST_CONCURRENT = 32
 _KNOWN = ("theme", "privacy", "concurrency", "keys")
@@ -172,7 +172,9 @@ def _verify(
 def _check(key: str, value: str | int) -> None:
     """Raises what the value would be told of when it is read."""
     heading, _, action = key.partition(".")
-    alone = Node(Kind.SCALAR, 0, 0, 1, 1, tag=plain_tag(str(value)), text=str(value))
+    # A text is written in quotation marks where it would mean something else without.
+    tag = STRING if isinstance(value, str) else plain_tag(str(value))
+    alone = Node(Kind.SCALAR, 0, 0, 1, 1, tag=tag, text=str(value))
     if heading == "keys" and action:
         entry = Node(Kind.SCALAR, 0, 0, 1, 1, text=action)
         alone = Node(Kind.MAPPING, 0, 0, 1, 1, pairs=[(entry, alone)])

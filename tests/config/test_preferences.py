@@ -94,6 +94,12 @@ def test_a_file_that_cannot_be_edited_is_left_alone(text: str, file: Path) -> No
     assert file.read_text() == text
 
 
+@pytest.mark.parametrize("key", ["~", "null", "1"])
+def test_a_key_that_yaml_would_read_as_something_else_is_kept(file: Path, key: str) -> None:
+    save_preference(file, "keys.browse.draft", key)
+    assert load_preferences(file).keys == {"browse.draft": key}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edits=st.lists(
