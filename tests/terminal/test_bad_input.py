@@ -149,12 +149,18 @@ def test_no_profile_opens_the_form_which_saves_one(
     terminal.wait_for("There is no LLM profile yet", "new LLM profile")
     terminal.type("kimi-thinking")
     terminal.wait_for_field("Profile name")
-    terminal.press("enter", "tab")
+    terminal.press("enter")
+    terminal.wait_for("a direct relationship with Moonshot", "pick it for")
+    terminal.press("tab")
     terminal.wait_for_field("Model")
     terminal.type("kimi-k2-thinking")
     terminal.press("enter")
+    terminal.wait_for("the platform that made it")
+    terminal.press("enter")
     terminal.wait_for_field("API base")
-    terminal.fill(provider.base_url, instead_of="https://")
+    terminal.press("ctrl+u")
+    terminal.wait_for("‹ another host ›")  # what stands in the empty field is only a default
+    terminal.type(provider.base_url)
     terminal.press("enter")
     terminal.wait_for_field("API key")
     terminal.press("ctrl+s")
@@ -176,9 +182,9 @@ def test_no_key_is_told_and_the_form_asks_for_it(
     terminal.wait_for(re.compile(r"main +1/9"))
     terminal.press("m", "d")
     terminal.wait_for("There is no API key for profile 'kimi-thinking'", "AMX_LLM_API_KEY",
-                      "edit LLM profile")  # fmt: skip
+                      "edit kimi-thinking")  # fmt: skip
     terminal.press("escape")
-    terminal.wait_until_gone("edit LLM profile")
+    terminal.wait_until_gone("edit kimi-thinking")
     leaves(terminal)
     assert config.read_bytes() == before
     assert not provider.requests

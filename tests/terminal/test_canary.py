@@ -65,8 +65,8 @@ def logged(
 
 
 def give_key(terminal: Terminal, give: Callable[[str], None]) -> None:
-    terminal.wait_for("edit LLM profile", "goes into the keyring")
-    for field in ("", "Model", "API base", "API key"):
+    terminal.wait_for("edit kimi-thinking", "No key yet")
+    for field in ("", "Model", "", "API base", "API key"):
         terminal.press("tab")
         if field:
             terminal.wait_for_field(field)
@@ -162,10 +162,12 @@ def test_a_password_is_nowhere_but_in_the_keyring(
 
     def works(database: str) -> None:
         terminal.start([*logged, database], cwd=home, size=(120, 36))
-        terminal.wait_for("canary_t")
+        terminal.wait_for(re.compile(r"canary_t +0/1"))
         terminal.press("m", "d")
-        terminal.wait_for("canary_t")
-        terminal.press("escape", "W")
+        terminal.wait_for("There is no API key", "edit kimi-thinking")
+        terminal.press("escape")
+        terminal.wait_until_gone("edit kimi-thinking")
+        terminal.press("W")
         terminal.wait_for("to write")
         terminal.press("H")
         terminal.wait_for("run")
