@@ -99,7 +99,7 @@ def test_looking_at_the_demo_imports_nothing_of_requests_keys_or_other_databases
         "amx_tui.drafting.engine",
         "amx_tui.drafting.plan",
         "amx_tui.demo.provider",
-        "amx_tui.review.exports",
+        "amx_tui.review.exports.formats",
     }
 
 

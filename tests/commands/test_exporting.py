@@ -39,6 +39,7 @@ def store(tmp_path: Path, connector: Connector) -> Iterator[Store]:
 def test_sql_comes_with_the_script_that_reverts_it(
     tmp_path: Path, store: Store, connector: Connector
 ) -> None:
+    (tmp_path / "out").mkdir()
     path = tmp_path / "out" / "comments.sql"
     report = export("sql", path, store, connector, connector.load())
     assert report.paths == (path, tmp_path / "out" / "comments.revert.sql")
@@ -103,7 +104,7 @@ def test_nothing_decided_is_no_script_but_still_a_dictionary(
     empty = Store(tmp_path / "empty" / "tui.db")
     with pytest.raises(ExportProblem) as told:
         export("sql", tmp_path / "x.sql", empty, connector, connector.load())
-    assert "Press R" in told.value.remedy and not (tmp_path / "x.sql").exists()
+    assert "R, or amx-tui review" in told.value.remedy and not (tmp_path / "x.sql").exists()
     export("markdown", tmp_path / "x.md", empty, connector, connector.load())
     assert "| BUKRS | TEXT |" in (tmp_path / "x.md").read_text()
     empty.close()
@@ -112,7 +113,7 @@ def test_nothing_decided_is_no_script_but_still_a_dictionary(
 def test_an_unknown_format_names_the_known_ones(
     tmp_path: Path, store: Store, connector: Connector
 ) -> None:
-    with pytest.raises(ExportProblem, match="sql, markdown"):
+    with pytest.raises(ExportProblem, match="sql, dbt"):
         export("docx", tmp_path / "x", store, connector, connector.load())
 
 
