@@ -68,6 +68,7 @@ def export(
         ExportProblem: no such format, nothing to export, or a place that cannot be written.
         Overwrites: a file that is not ours is in the way.
         StoreProblem: the decisions cannot be read.
+        CatalogProblem: the database cannot tell its own statements.
     """
     chosen = _find_format(format)
     material = _gather(chosen, what, store, connector, catalog)
@@ -140,7 +141,14 @@ def _gather(
     }
     decided = store.decided(identity)
     material = Material(
-        connector.label, connector.dialect, catalog, decided, what or chosen.usual, rows, reviewers
+        connector.label,
+        connector.dialect,
+        catalog,
+        decided,
+        what or chosen.usual,
+        rows,
+        reviewers,
+        connector.statements,
     )
     if material.what is What.DECIDED and len(decided) == len(material.left_out):
         raise ExportProblem(

@@ -163,14 +163,14 @@ def test_each_kind_of_table_is_called_by_its_name(kind: TableKind, word: str) ->
     assert f"COMMENT ON {word} s.t IS 'x';" in export.script
 
 
-@pytest.mark.parametrize(("dialect", "name"), [("mysql", "MySQL"), ("mssql", "SQL Server")])
+@pytest.mark.parametrize(("dialect", "name"), [("mssql", "SQL Server"), ("sqlite", "SQLite")])
 def test_a_script_that_its_own_database_cannot_run_says_so(dialect: str, name: str) -> None:
     target = Target("s", "t")
     export = sql_script(material(Table("s", "t"), texts={target: ("x", None)}, dialect=dialect))
     for script in (export.script, export.revert):
         assert name in script.split("\n")[1]
         assert "no COMMENT ON" in script
-        assert "COMMENT ON TABLE s.t IS" in script
+        assert "COMMENT ON TABLE " in script
 
 
 def test_a_script_from_sqlite_says_where_it_can_be_run() -> None:

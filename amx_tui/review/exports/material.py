@@ -5,12 +5,12 @@ Where a file goes, and whether it may be replaced, is decided by whoever writes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from amx_tui.base.problem import Problem
-from amx_tui.catalog.model import Catalog, Column, Table, Target
+from amx_tui.catalog.model import Catalog, Change, Column, Table, Target
 from amx_tui.review.model import Decision, ReviewRow
 
 
@@ -29,7 +29,7 @@ class What(StrEnum):
 class Material:
     """`label` names the database for people, `dialect` is the connector's; `decided` holds the decisions
     that have a text. `rows` are what was drafted and decided, and `reviewers` who decided, where an
-    export tells of that."""
+    export tells of that; `statements` are the connector's."""
 
     label: str
     dialect: str
@@ -38,6 +38,7 @@ class Material:
     what: What = What.DECIDED
     rows: Mapping[Target, ReviewRow] = field(default_factory=dict)
     reviewers: Mapping[Target, str] = field(default_factory=dict)
+    statements: Callable[[Sequence[Change]], Sequence[str]] = lambda changes: ()
 
     @property
     def left_out(self) -> tuple[Target, ...]:
@@ -47,11 +48,14 @@ class Material:
     @property
     def texts(self) -> int:
         """How many descriptions are in the export."""
-        return sum(
-            bool(self.text(target))
-            for table, columns in self.tables()
-            for target in (table.target, *map(table.column_target, columns))
-        )
+        return sum(1 for _ in self.described())
+
+    def described(self) -> Iterator[tuple[Target, str]]:
+        """Each target that has a text in the export, in the order of the catalog."""
+        for table, columns in self.tables():
+            for target in (table.target, *map(table.column_target, columns)):
+                if text := self.text(target):
+                    yield target, text
 
     def tables(self) -> Iterator[tuple[Table, tuple[Column, ...]]]:
         """The tables that the export is about, each with those of its columns that it is about."""

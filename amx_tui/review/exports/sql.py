@@ -1,4 +1,4 @@
-"""A SQL script of `COMMENT ON` statements, and the twin that puts back what stood before."""
+"""A SQL script that describes, and the twin that puts back what stood before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from amx_tui.base.text import one_line
-from amx_tui.catalog.model import Table, TableKind, Target
+from amx_tui.catalog.model import Change, Table, TableKind, Target
 from amx_tui.review.exports.material import Made, Material, dotted
 
 
@@ -55,8 +55,8 @@ _NOTES: dict[str, tuple[str, ...]] = {
         "has it, such as PostgreSQL or DuckDB; names stand as SQLite spells them, without a schema.",
     ),
     "mysql": (
-        "MySQL and MariaDB have no COMMENT ON; what they can keep, amx-tui writes itself. Run this",
-        "where the same tables live in a database that has it, such as PostgreSQL or DuckDB.",
+        "MySQL and MariaDB have no COMMENT ON: each statement repeats the definition of its column as",
+        "it was when this was made. Run this only while the tables are still the same.",
     ),
     "mssql": (
         "SQL Server has no COMMENT ON. Run this where the same tables live in a database that has",
@@ -81,20 +81,12 @@ def quote_text(text: str | None) -> str:
 
 
 def sql_script(material: Material) -> SqlExport:
-    """`COMMENT ON` for each text, and the twin that puts back the text that a decision was taken over,
+    """`COMMENT ON`, or what the database has instead, for each text, and the twin that puts back the text that a decision was taken over,
     or none. What is no longer in the catalog is named in a comment and left out."""
-    forward: list[str] = []
-    backward: list[str] = []
-    has_schema = material.dialect not in _WITHOUT_SCHEMA
-    for table, columns in material.tables():
-        for target in (table.target, *map(table.column_target, columns)):
-            text = material.text(target)
-            if not text:
-                continue
-            place = _place(table, target, has_schema=has_schema)
-            forward.append(f"COMMENT ON {place} IS {quote_text(text)};")
-            # PostgreSQL takes an empty comment for none; so does whoever reads it.
-            backward.append(f"COMMENT ON {place} IS {quote_text(material.old(target) or None)};")
+    if material.dialect == "mysql":
+        forward, backward = _own_statements(material)
+    else:
+        forward, backward = _comment_statements(material)
     head = _comments(
         f"Descriptions for {one_line(material.label)}, made by amx-tui",
         *_NOTES.get(material.dialect, ()),
@@ -105,6 +97,35 @@ def sql_script(material: Material) -> SqlExport:
         *_NOTES.get(material.dialect, ()),
     )
     return SqlExport("\n".join([*head, "", *forward, ""]), "\n".join([*back, "", *backward, ""]))
+
+
+def _own_statements(material: Material) -> tuple[list[str], list[str]]:
+    """As the database itself says them, where it has no `COMMENT ON`."""
+    changes = [Change(target, material.old(target), text) for target, text in material.described()]
+    backs = [Change(change.target, change.new, change.old or None) for change in changes]
+    setting = ["SET NAMES utf8mb4;"]
+    return (
+        setting + [_ended(statement) for statement in material.statements(changes)],
+        setting + [_ended(statement) for statement in material.statements(backs)],
+    )
+
+
+def _ended(statement: str) -> str:
+    return statement if statement.startswith("--") else statement.rstrip().rstrip(";") + ";"
+
+
+def _comment_statements(material: Material) -> tuple[list[str], list[str]]:
+    forward: list[str] = []
+    backward: list[str] = []
+    has_schema = material.dialect not in _WITHOUT_SCHEMA
+    for target, text in material.described():
+        table = material.catalog.table(target)
+        assert table is not None
+        place = _place(table, target, has_schema=has_schema)
+        forward.append(f"COMMENT ON {place} IS {quote_text(text)};")
+        # PostgreSQL takes an empty comment for none; so does whoever reads it.
+        backward.append(f"COMMENT ON {place} IS {quote_text(material.old(target) or None)};")
+    return forward, backward
 
 
 def make_sql(material: Material, present: str | None) -> Made:
