@@ -159,7 +159,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("editor.leave", "escape", "leave", "Leave; asks if the text was changed", 2),
     # Write.
     Action("write.apply", "enter,a", "write…", "Write all of them, after a question", 1),
-    Action("write.export", "x", "export…", "Write SQL or Markdown into a file", 2),
+    Action(
+        "write.export", "x", "export…", "Write SQL, dbt, Markdown, CSV, JSON or tbls into a file", 2
+    ),
     Action(
         "write.undo", "u", "undo last write…", "Put the old texts back where ours still stand", 3
     ),
@@ -228,6 +230,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("question.yes", "y", "yes", "Yes", 1),
     Action("question.no", "n,escape", "no", "No", 2),
     Action("ask.leave", "escape", "leave", "Leave without an answer"),
+    Action("export.what", "w", "what goes in", "Only decided texts, or the whole catalog"),
     Action("export.leave", "escape", "leave", "Leave, nothing is written"),
     Action("bulk.accept", "a", "accept all", "The first alternative of each", 1),
     Action("bulk.reject", "r", "reject all", "Reject all of them", 2),

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from amx_tui.base.problem import Problem
     from amx_tui.commands.workspace import Workspace
 
+# The commands that need no screen: the module whose `run` takes the words behind the command and gives
+# the exit status, and what it does. A file of such a name is opened as ./NAME.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "draft": ("amx_tui.shell.draft", "let the model draft descriptions"),
+    "review": ("amx_tui.shell.review", "decide on them line by line"),
+    "apply": ("amx_tui.shell.apply", "write what was decided, after a question"),
+    "export": ("amx_tui.shell.export", "write it into a file: SQL, dbt, Markdown, CSV, JSON, tbls"),
+    "history": ("amx_tui.shell.history", "past runs, and what was written"),
+    "doctor": ("amx_tui.shell.doctor", "what is set up, what is wrong, and what to do"),
+}
+
 # Parsed by hand-written rules of argparse only when there is something to parse.
 _EPILOG = """\
 examples:
@@ -24,7 +35,9 @@ examples:
   amx-tui postgresql://me@host/sales
   amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
-  amx-tui doctor               what is set up, what is wrong, and what to do
+
+as plain text, for scripts and screen readers (--help after each tells more):
+{commands}
 
 The key is read from the OS keyring or AMX_LLM_API_KEY. AMX_CONFIG_DIR moves ~/.amx.
 """
@@ -37,10 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words in (["--version"], ["-V"]):
         print(f"amx-tui {__version__}")
         return 0
-    if words[:1] == ["doctor"]:
-        from amx_tui.doctor_shell import run_doctor
+    if words and words[0] in COMMANDS:
+        import importlib
 
-        return run_doctor(words[1:])
+        command = importlib.import_module(COMMANDS[words[0]][0])
+        status: int = command.run(words[1:])
+        return status
     options = _parse(words)
     # Imports make many objects and no garbage, and the collector looks at all of them again and
     # again: half of the time to the first paint. The app lets it go on after that.
@@ -78,7 +93,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="amx-tui",
         description="Describe cryptic database columns with a thinking model, in the terminal.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(
+            commands="\n".join(
+                f"  amx-tui {name + ' DATABASE':<20} {what}" for name, (_, what) in COMMANDS.items()
+            )
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -123,28 +142,14 @@ def _speed(words: str) -> float:
 
 
 def _open_workspace(options: argparse.Namespace) -> Workspace:
-    import os
+    from amx_tui.shell.opening import open_workspace
 
-    from amx_tui.config.settings import read_settings
-
-    read_settings(
-        os.environ
-    )  # a variable that cannot be obeyed is told now, not at the first draft
-    if options.database == "demo":
-        from amx_tui.demo.workspace import demo_workspace
-
-        return demo_workspace(os.environ, speed=options.speed or 1.0)
-    from amx_tui.commands.workspace import real_workspace
-    from amx_tui.config.folders import find_folders
-
-    workspace = real_workspace(os.environ, find_folders(os.environ))
-    workspace.profile_name = options.profile
-    workspace.offline = options.offline
-    if options.database:
-        from amx_tui.commands.opening import open_named
-
-        workspace.connector = open_named(workspace, options.database)
-    return workspace
+    return open_workspace(
+        options.database,
+        profile=options.profile,
+        offline=options.offline,
+        speed=options.speed or 1.0,
+    )
 
 
 def _refuse(problem: Problem) -> int:

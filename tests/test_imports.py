@@ -20,6 +20,7 @@ BELOW_THE_SCREENS = (
     "commands",
     "demo",
     "actions",
+    "shell",
 )
 SCREENS = ("textual", "rich")
 NETWORK = ("httpx", "httpcore", "ssl")
@@ -111,7 +112,7 @@ def test_looking_at_the_demo_imports_nothing_of_requests_keys_or_other_databases
         "amx_tui.drafting.engine",
         "amx_tui.drafting.plan",
         "amx_tui.demo.provider",
-        "amx_tui.review.exports",
+        "amx_tui.review.exports.formats",
     }
 
 
@@ -135,3 +136,18 @@ def test_nothing_below_the_screens_imports_what_draws(package: str) -> None:
     absent = "".join(f"sys.modules[{name!r}] = None\n" for name in SCREENS)
     _, imported = run(absent + "\n".join(f"import {module}" for module in modules))
     assert set(modules) <= imported
+
+
+@pytest.mark.parametrize("command", ["draft", "review", "apply", "export", "history"])
+def test_a_command_of_the_shell_imports_nothing_that_draws(command: str) -> None:
+    # Not there at all: what httpx has of Rich is for its own command.
+    absent = "".join(f"sys.modules[{name!r}] = None\n" for name in SCREENS)
+    said, imported = run(
+        f"{absent}from amx_tui.cli import main\n"
+        f"print(main([{command!r}, 'demo', '--offline', *{_MORE.get(command, [])!r}]))\n"
+    )
+    assert said.rstrip().endswith("0")
+    assert not {name for name in imported if name.startswith(("amx_tui.screens", "amx_tui.app"))}
+
+
+_MORE = {"export": ["--format", "csv", "--what", "all", "--output", "-"], "draft": ["--dry-run"]}

@@ -1,39 +1,52 @@
 """Writes an export to a file. It never replaces a file that is not ours, nor one of ours that somebody
-edited since, unless it is told to."""
+edited since, unless it is told to; into a dbt file it puts descriptions and keeps everything else.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from amx_tui.base.files import write_atomic
-from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Catalog, Connector, Target
-from amx_tui.review.exports import FORMATS, Material
+from amx_tui.commands.writing import find_writer
+from amx_tui.review.exports.formats import FORMATS
+from amx_tui.review.exports.material import ExportProblem, Format, Made, Material, What
 from amx_tui.review.model import StoreProblem
 from amx_tui.review.store import Store
 
+__all__ = ["FORMATS", "ExportProblem", "ExportReport", "Overwrites", "What", "export", "render"]
 
-class ExportProblem(Problem):
-    """There is nothing to export, or no place to put it."""
+# A file to be merged into beyond this is something else.
+LARGEST = 32 * 1024 * 1024  # bytes
+_NEW_MODE = 0o644
 
 
 class Overwrites(ExportProblem):
-    """A file is in the way that amx-tui did not write, or that was changed since. Nothing was written;
-    the same export with `overwrite=True` replaces it."""
+    """Files are in the way that amx-tui did not write, or that were changed since. Nothing was written;
+    the same export with `over=problem.seen` replaces them as long as they stay what they were. `seen`
+    holds the digests of their contents."""
+
+    def __init__(self, what: str, why: str, remedy: str, seen: Mapping[Path, str]) -> None:
+        super().__init__(what, why, remedy)
+        self.seen = seen
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """The files that were written, how many decided texts are in them, and which decided targets are
-    no longer in the database and were left out."""
+    """The files that were written, how many descriptions are in them, which decided targets are no
+    longer in the database and were left out, and in words what else was left as it is."""
 
     paths: tuple[Path, ...]
     texts: int
     left_out: tuple[Target, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def export(
@@ -43,47 +56,107 @@ def export(
     connector: Connector,
     catalog: Catalog,
     *,
+    what: What | None = None,
+    over: Mapping[Path, str] | None = None,
     overwrite: bool = False,
 ) -> ExportReport:
-    """Makes the files of `format` (an id of `FORMATS`) at `path` and beside it. Each is replaced whole
-    or not at all.
+    """Makes the files of `format` (an id of `FORMATS`) at `path` and beside it; `what` None is what
+    usually goes into it. Each file is replaced whole or not at all, and not where it changed while the
+    export was made. `overwrite` replaces whatever is there, `over` only what has these digests.
 
     Raises:
         ExportProblem: no such format, nothing to export, or a place that cannot be written.
         Overwrites: a file that is not ours is in the way.
         StoreProblem: the decisions cannot be read.
+        CatalogProblem: the database cannot tell its own statements.
     """
-    chosen = FORMATS.get(format)
+    chosen = _find_format(format)
+    material = _gather(chosen, what, store, connector, catalog)
+    place = _find_place(path, "", chosen.suffix)
+    if not os.path.exists(place.parent):  # noqa: PTH110 - says no where it may not look
+        folder = one_line(str(place.parent))
+        raise ExportProblem(
+            f"There is no folder {folder}",
+            "Exports make no folders, so that a slip of the pen makes none",
+            f"Choose another place, or make it: mkdir -p {folder}",
+        )
+    main = _read(place)
+    merges = chosen.merges and main is not None
+    made = chosen.make(material, _decoded(place, main) if chosen.merges else None)
+    files = {
+        _find_place(path, between, chosen.suffix): text for between, text in made.files.items()
+    }
+    present = {file: main if file == place else _read(file) for file in files}
+    if not (merges or overwrite):
+        _check(store, present, over or {})
+    for file, text in files.items():
+        _write(file, text, present[file])
+        # The file is there. Should this fail, the next export asks before it replaces it.
+        with contextlib.suppress(StoreProblem):
+            if not merges:
+                store.record_export(file, _digest(text.encode("utf-8")))
+    return ExportReport(tuple(files), material.texts, material.left_out, made.notes)
+
+
+def render(
+    format: str,
+    store: Store,
+    connector: Connector,
+    catalog: Catalog,
+    *,
+    what: What | None = None,
+) -> Made:
+    """The same, written nowhere.
+
+    Raises:
+        ExportProblem: no such format, or nothing to export.
+        StoreProblem: the decisions cannot be read.
+    """
+    chosen = _find_format(format)
+    return chosen.make(_gather(chosen, what, store, connector, catalog), None)
+
+
+def _find_format(name: str) -> Format:
+    chosen = FORMATS.get(name)
     if chosen is None:
         raise ExportProblem(
-            f"There is no export called '{one_line(format, 40)}'",
+            f"There is no export called '{one_line(name, 40)}'",
             "",
             f"Choose one of {', '.join(FORMATS)}",
         )
+    return chosen
+
+
+def _gather(
+    chosen: Format, what: What | None, store: Store, connector: Connector, catalog: Catalog
+) -> Material:
+    identity = connector.identity
+    rows = {row.target: row for row in store.rows(identity)}
+    # A store is one person's own; what was written says itself by whom.
+    reviewers = dict.fromkeys(rows, find_writer())
+    reviewers |= {
+        entry.change.target: entry.who
+        for entry in reversed(store.journal(identity))
+        if entry.change.target in rows and rows[entry.change.target].written
+    }
+    decided = store.decided(identity)
     material = Material(
-        connector.label, connector.dialect, catalog, store.decided(connector.identity)
+        connector.label,
+        connector.dialect,
+        catalog,
+        decided,
+        what or chosen.usual,
+        rows,
+        reviewers,
+        connector.statements,
     )
-    texts = len(material.decided) - len(material.left_out)
-    if chosen.needs_decisions and not texts:
+    if material.what is What.DECIDED and len(decided) == len(material.left_out):
         raise ExportProblem(
             "There is nothing to export yet",
             "No text is accepted or edited",
-            "Press R and accept what is right, then export again",
+            "Accept what is right (R, or amx-tui review), then export; or export the whole catalog",
         )
-    files = {
-        place: text
-        for between, text in chosen.make(material).items()
-        for place in [_find_place(path, between, chosen.suffix)]
-    }
-    if not overwrite:
-        for place in files:
-            _check(store, place)
-    for place, text in files.items():
-        _write(place, text)
-        # The file is there. Should this fail, the next export asks before it replaces it.
-        with contextlib.suppress(StoreProblem):
-            store.record_export(place, _digest(text.encode("utf-8", "surrogatepass")))
-    return ExportReport(tuple(files), texts, material.left_out)
+    return material
 
 
 def _find_place(path: Path, between: str, suffix: str) -> Path:
@@ -92,7 +165,7 @@ def _find_place(path: Path, between: str, suffix: str) -> Path:
     try:
         found = path.expanduser()
         is_home = found != path and len(path.parts) == 1  # ~, or ~ann
-        if is_home or found.name in ("", ".."):
+        if is_home or found.name in ("", "..") or found.is_dir():
             raise ExportProblem(
                 f"{one_line(str(path))} is a folder", "", "Add a name for the file in it"
             )
@@ -105,26 +178,58 @@ def _find_place(path: Path, between: str, suffix: str) -> Path:
         ) from error
 
 
-def _check(store: Store, place: Path) -> None:
+def _read(place: Path) -> bytes | None:
     try:
-        present = place.read_bytes()
+        return place.read_bytes()
     except FileNotFoundError:
-        return
+        return None
     except OSError as error:
         raise _unwritable(place, error) from error
-    ours = store.exported(place)
-    if ours == _digest(present):
-        return
-    raise Overwrites(
-        f"{one_line(str(place))} is there already",
-        "amx-tui did not write it" if ours is None else "It was changed since amx-tui wrote it",
-        "Choose another name, or say that it may be overwritten",
-    )
 
 
-def _write(place: Path, text: str) -> None:
+def _decoded(place: Path, content: bytes | None) -> str | None:
+    if content is None:
+        return None
+    why = f"It has more than {LARGEST:,} bytes" if len(content) > LARGEST else ""
     try:
-        write_atomic(place, text, mode=0o644)
+        text = "" if why else content.decode("utf-8")
+    except UnicodeDecodeError:
+        why = "It is not UTF-8 text"
+    if why:
+        raise ExportProblem(
+            f"{one_line(str(place))} is no file that can be merged into", why, "Choose another name"
+        )
+    return text
+
+
+def _check(store: Store, present: Mapping[Path, bytes | None], over: Mapping[Path, str]) -> None:
+    seen = {place: _digest(content) for place, content in present.items() if content is not None}
+    for place, digest in seen.items():
+        ours = store.exported(place)
+        if digest in (ours, over.get(place)):
+            continue
+        changed = place in over
+        raise Overwrites(
+            f"{one_line(str(place))} is there already",
+            "It changed while you were asked"
+            if changed
+            else "amx-tui did not write it"
+            if ours is None
+            else "It was changed since amx-tui wrote it",
+            "Choose another name, or say that it may be overwritten",
+            seen,
+        )
+
+
+def _write(place: Path, text: str, present: bytes | None) -> None:
+    """Raises where the file is no longer what was looked at."""
+
+    def still() -> bool:
+        return _read(place) == present
+
+    try:
+        mode = stat.S_IMODE(place.stat().st_mode) if present is not None else _NEW_MODE
+        is_written = write_atomic(place, text, mode=mode, still=still)
     except UnicodeEncodeError as error:
         raise ExportProblem(
             f"{one_line(str(place))} was not written",
@@ -133,6 +238,12 @@ def _write(place: Path, text: str) -> None:
         ) from error
     except OSError as error:
         raise _unwritable(place, error) from error
+    if not is_written:
+        raise ExportProblem(
+            f"{one_line(str(place))} was not written",
+            "Another program changed it in this very moment; what it wrote is kept",
+            "Export again",
+        )
 
 
 def _unwritable(place: Path, error: OSError) -> ExportProblem:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
+from amx_tui.config.model import Privacy
 
 if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
     from amx_tui.drafting.model import Plan, RunEvent
@@ -50,6 +51,12 @@ class RowsChanged:
     targets: tuple[Target, ...]
     by_reviewer: bool
 
+
+PRIVACY_WORDS = {
+    Privacy.METADATA: "names, types and keys only; no row is read",
+    Privacy.SHAPES: "samples masked: letters become a/A, digits 9",
+    Privacy.VALUES: "samples as they are; e-mail addresses and the like masked",
+}
 
 SessionEvent: TypeAlias = "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | RunEvent"
 

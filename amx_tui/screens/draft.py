@@ -11,7 +11,7 @@ from textual.containers import VerticalGroup
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
-from amx_tui.commands.model import Draft, NotReady
+from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Calibration
 from amx_tui.llm.providers import host_of
@@ -25,12 +25,6 @@ from amx_tui.widgets.words import duration, money, now, number, origin
 
 if TYPE_CHECKING:
     from amx_tui.llm.model import Setup
-
-PRIVACY_WORDS = {
-    Privacy.METADATA: "names, types and keys only; no row is read",
-    Privacy.SHAPES: "samples masked: letters become a/A, digits 9",
-    Privacy.VALUES: "samples as they are; e-mail addresses and the like masked",
-}
 
 
 # The first press sends less, never more.

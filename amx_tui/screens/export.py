@@ -1,4 +1,4 @@
-"""Asks which format, and into which file."""
+"""Asks which format, what goes into it, and into which file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from textual.containers import VerticalGroup
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from amx_tui.review.exports import FORMATS
+from amx_tui.review.exports.formats import FORMATS
+from amx_tui.review.exports.material import What
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -21,6 +22,10 @@ from amx_tui.widgets.rows import RowList
 class ExportWish:
     format: str
     path: Path
+    what: What
+
+
+_WORDS = {What.DECIDED: "decided texts only", What.ALL: "the whole catalog"}
 
 
 class ExportDialog(ModalScreen[ExportWish | None]):
@@ -34,14 +39,19 @@ class ExportDialog(ModalScreen[ExportWish | None]):
         super().__init__()
         self._stem = stem
         self._formats = list(FORMATS.values())
+        self._what = self._formats[0].usual
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog") as box:
-            entitle(box, "Export", "↑↓ format · enter file name, then write · esc leave")
+            entitle(
+                box,
+                "Export",
+                "↑↓ format · w what goes in · enter file name, then write · esc leave",
+            )
             formats = RowList(self._draw, id="formats")
             formats.styles.height = len(self._formats)
             yield formats
-            yield Plain("")
+            yield Plain("", id="what", classes="dialog-body")
             yield Input(id="path", compact=True, placeholder="file")
             yield Plain("", id="wrong")
 
@@ -58,8 +68,27 @@ class ExportDialog(ModalScreen[ExportWish | None]):
         return self.query_one("#formats", RowList).cursor
 
     def _offer(self) -> None:
-        suffix = self._formats[self._format_index].suffix
-        self.query_one("#path", Input).value = f"{self._stem}{suffix}"
+        row = self._formats[self._format_index]
+        self.query_one("#path", Input).value = row.offered(self._stem)
+        self._what = row.usual
+        self._show_what()
+
+    def _show_what(self) -> None:
+        other = next(what for what in What if what is not self._what)
+        self.query_one("#what", Plain).write_lines(
+            [
+                [],
+                [
+                    (" goes in  ", "dim"),
+                    (_WORDS[self._what], "strong"),
+                    (f"   w  {_WORDS[other]}", "dim"),
+                ],
+            ]
+        )
+
+    def action_what(self) -> None:
+        self._what = next(what for what in What if what is not self._what)
+        self._show_what()
 
     @on(RowList.Moved)
     def _moved(self) -> None:
@@ -75,7 +104,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
             self.query_one("#wrong", Plain).write(("Name a file.", "bad"))
             return
         row = self._formats[self._format_index]
-        self.dismiss(ExportWish(row.id, Path(event.value.strip())))
+        self.dismiss(ExportWish(row.id, Path(event.value.strip()), self._what))
 
     def action_leave(self) -> None:
         self.dismiss(None)

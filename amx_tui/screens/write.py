@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
+
+_FEW = 3  # lines of what an export left as it is
 
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     Outcome.WRITTEN: ("■", "accent"),
@@ -285,12 +288,12 @@ class WriteScreen(Room):
     def action_export(self) -> None:
         def chosen(wish: ExportWish | None) -> None:
             if wish is not None:
-                self.do(self._export(wish, overwrite=False))
+                self.do(self._export(wish, {}))
 
         stem = Path(self.session.connector.label.split(" ")[0]).stem or "comments"
         self.app.push_screen(ExportDialog(stem), chosen)
 
-    async def _export(self, wish: ExportWish, *, overwrite: bool) -> None:
+    async def _export(self, wish: ExportWish, over: Mapping[Path, str]) -> None:
         from amx_tui.commands.exporting import Overwrites, export
 
         session = self.session
@@ -302,18 +305,26 @@ class WriteScreen(Room):
                 session.workspace.store,
                 session.connector,
                 session.catalog,
-                overwrite=overwrite,
+                what=wish.what,
+                over=over,
             )
         except Overwrites as problem:
+            seen = problem.seen
 
             def again(yes: bool | None) -> None:
                 if yes:
-                    self.do(self._export(wish, overwrite=True))
+                    self.do(self._export(wish, seen))
 
             self.app.push_screen(Question(problem.what, [[(tell(problem), "")]]), again)
             return
         paths = " and ".join(str(path) for path in report.paths)
-        say(self, paths, title=f"✓ {report.texts} texts exported")
+        say(self, "\n".join([paths, *_few(report.notes)]), title=f"✓ {report.texts} texts exported")
 
     def action_back(self) -> None:
         self.desk.go("review")
+
+
+def _few(notes: Sequence[str]) -> list[str]:
+    """As many as a notice has room for."""
+    more = [f"and {len(notes) - _FEW} more"] if len(notes) > _FEW else []
+    return [*notes[:_FEW], *more]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from amx_tui.catalog.model import Connector
 from amx_tui.catalog.opening import open_database
-from amx_tui.commands.exporting import ExportProblem, Overwrites, export
+from amx_tui.commands.exporting import FORMATS, ExportProblem, Overwrites, export
 from amx_tui.review.store import Store
 from tests.review.made import accept, column
 
@@ -39,6 +40,7 @@ def store(tmp_path: Path, connector: Connector) -> Iterator[Store]:
 def test_sql_comes_with_the_script_that_reverts_it(
     tmp_path: Path, store: Store, connector: Connector
 ) -> None:
+    (tmp_path / "out").mkdir()
     path = tmp_path / "out" / "comments.sql"
     report = export("sql", path, store, connector, connector.load())
     assert report.paths == (path, tmp_path / "out" / "comments.revert.sql")
@@ -103,7 +105,7 @@ def test_nothing_decided_is_no_script_but_still_a_dictionary(
     empty = Store(tmp_path / "empty" / "tui.db")
     with pytest.raises(ExportProblem) as told:
         export("sql", tmp_path / "x.sql", empty, connector, connector.load())
-    assert "Press R" in told.value.remedy and not (tmp_path / "x.sql").exists()
+    assert "R, or amx-tui review" in told.value.remedy and not (tmp_path / "x.sql").exists()
     export("markdown", tmp_path / "x.md", empty, connector, connector.load())
     assert "| BUKRS | TEXT |" in (tmp_path / "x.md").read_text()
     empty.close()
@@ -112,7 +114,7 @@ def test_nothing_decided_is_no_script_but_still_a_dictionary(
 def test_an_unknown_format_names_the_known_ones(
     tmp_path: Path, store: Store, connector: Connector
 ) -> None:
-    with pytest.raises(ExportProblem, match="sql, markdown"):
+    with pytest.raises(ExportProblem, match="sql, dbt"):
         export("docx", tmp_path / "x", store, connector, connector.load())
 
 
@@ -164,3 +166,74 @@ def test_a_store_that_cannot_remember_does_not_lose_the_file(
     assert export("markdown", path, blocked, connector, connector.load()).paths == (path,)
     with pytest.raises(Overwrites):
         export("markdown", path, blocked, connector, connector.load())
+
+
+def test_a_folder_that_is_missing_is_told_and_not_made(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    with pytest.raises(ExportProblem) as told:
+        export("sql", tmp_path / "modles" / "x.sql", store, connector, connector.load())
+    assert "modles" in told.value.what and "mkdir -p" in told.value.remedy
+    assert not (tmp_path / "modles").exists()
+
+
+def test_a_dbt_file_of_others_is_merged_into_without_a_question(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    path = tmp_path / "schema.yml"
+    path.write_text("# mine\nsources:\n- name: main\n  tables:\n  - name: BSEG  # mine\n")
+    path.chmod(0o600)
+    for _ in range(2):
+        report = export("dbt", path, store, connector, connector.load())
+        assert report.texts == 1
+        assert path.read_text() == (
+            "# mine\nsources:\n- name: main\n  tables:\n  - name: BSEG  # mine\n"
+            '    columns:\n      - name: BUKRS\n        description: "Company code"\n'
+        )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # The merged file is not ours: another format does not replace it.
+    with pytest.raises(Overwrites):
+        export("tbls", path, store, connector, connector.load())
+
+
+@pytest.mark.parametrize("format", ["dbt", "csv"])
+@pytest.mark.parametrize("was_there", [True, False])
+def test_what_another_program_writes_in_this_moment_is_kept(
+    tmp_path: Path,
+    store: Store,
+    connector: Connector,
+    format: str,
+    was_there: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "x.yml"
+    if was_there:
+        path.write_text("version: 2\n")
+    made = FORMATS[format].make
+
+    def make_while_another_writes(*material: object) -> object:
+        path.write_text("# another's\n")
+        return made(*material)  # type: ignore[arg-type]
+
+    slow = replace(FORMATS[format], make=make_while_another_writes)  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, format, slow)  # type: ignore[arg-type]
+    with pytest.raises(ExportProblem) as told:
+        export(format, path, store, connector, connector.load(), overwrite=True)
+    assert path.read_text() == "# another's\n"
+    assert "changed" in told.value.why or "there already" in told.value.what
+    assert not list(tmp_path.glob(".x*"))
+
+
+def test_a_yes_counts_for_what_was_there_when_it_was_asked(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("one\n")
+    with pytest.raises(Overwrites) as asked:
+        export("csv", path, store, connector, connector.load())
+    path.write_text("two\n")
+    with pytest.raises(Overwrites) as again:
+        export("csv", path, store, connector, connector.load(), over=asked.value.seen)
+    assert "changed while" in again.value.why and path.read_text() == "two\n"
+    export("csv", path, store, connector, connector.load(), over=again.value.seen)
+    assert "Company code" in path.read_text()

@@ -13,7 +13,10 @@ from markdown_it import MarkdownIt
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Catalog, Column, Table, TableKind, Target
-from amx_tui.review.exports import FORMATS, Material, markdown, quote_name, sql_script
+from amx_tui.review.exports.formats import FORMATS
+from amx_tui.review.exports.markdown import markdown
+from amx_tui.review.exports.material import Material, What
+from amx_tui.review.exports.sql import quote_name, sql_script
 from amx_tui.review.model import Decision, Verdict
 
 # Anything that a database takes: no NUL and no half of a character.
@@ -32,13 +35,17 @@ def decision(target: Target, text: str, previous: str | None = None) -> Decision
 
 
 def material(
-    *tables: Table, texts: Mapping[Target, tuple[str, str | None]], dialect: str = "duckdb"
+    *tables: Table,
+    texts: Mapping[Target, tuple[str, str | None]],
+    dialect: str = "duckdb",
+    what: What = What.DECIDED,
 ) -> Material:
     return Material(
         "erp (duckdb)",
         dialect,
         Catalog(tables),
         {target: decision(target, new, old) for target, (new, old) in texts.items()},
+        what,
     )
 
 
@@ -156,14 +163,14 @@ def test_each_kind_of_table_is_called_by_its_name(kind: TableKind, word: str) ->
     assert f"COMMENT ON {word} s.t IS 'x';" in export.script
 
 
-@pytest.mark.parametrize(("dialect", "name"), [("mysql", "MySQL"), ("mssql", "SQL Server")])
+@pytest.mark.parametrize(("dialect", "name"), [("mssql", "SQL Server"), ("sqlite", "SQLite")])
 def test_a_script_that_its_own_database_cannot_run_says_so(dialect: str, name: str) -> None:
     target = Target("s", "t")
     export = sql_script(material(Table("s", "t"), texts={target: ("x", None)}, dialect=dialect))
     for script in (export.script, export.revert):
         assert name in script.split("\n")[1]
         assert "no COMMENT ON" in script
-        assert "COMMENT ON TABLE s.t IS" in script
+        assert "COMMENT ON TABLE " in script
 
 
 def test_a_script_from_sqlite_says_where_it_can_be_run() -> None:
@@ -239,6 +246,7 @@ def test_the_dictionary_has_every_table_and_the_decided_texts() -> None:
                 Target("main", "BSEG", "BUKRS"): ("Company | code", "old comment"),
                 Target("main", "T001"): ("Companies", None),
             },
+            what=What.ALL,
         )
     )
     assert re.findall(r"^#+ .*$", text, re.M) == [
@@ -264,7 +272,9 @@ def test_the_dictionary_has_every_table_and_the_decided_texts() -> None:
 def test_no_text_becomes_markup(name: str, text: str, default: str) -> None:
     column = Column(name, "INT", default=default)
     table = Table("main", "t", columns=(column, Column("last", "INT")))
-    found = cells(markdown(material(table, texts={Target("main", "t", name): (text, None)})))
+    found = cells(
+        markdown(material(table, texts={Target("main", "t", name): (text, None)}, what=What.ALL))
+    )
     assert len(found) == 3 and found[2][0] == "last"
     shown = [one_line(cell) for cell in found[1]]
     lines = "\n".join(one_line(line) for line in clean(text).split("\n"))
@@ -308,4 +318,4 @@ def test_every_format_says_what_it_is() -> None:
     found = material(Table("main", "t"), texts={Target("main", "t"): ("x", None)})
     for id, made in FORMATS.items():
         assert made.id == id and made.title and made.suffix.startswith(".")
-        assert "" in made.make(found)
+        assert "" in made.make(found, None).files

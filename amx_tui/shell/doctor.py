@@ -32,7 +32,7 @@ tells no secret: a report can be sent to whoever helps.
 """
 
 
-def run_doctor(words: Sequence[str]) -> int:
+def run(words: Sequence[str]) -> int:
     """Looks at everything, and returns the exit status."""
     options = _parse(words)
     # This report has to come out where the characters themselves are what is wrong.

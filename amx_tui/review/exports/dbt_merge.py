@@ -1,0 +1,349 @@
+"""Puts descriptions into a dbt file in place: every other byte of it stays as it is.
+
+It knows lists of entries with a `name:` and a `description:`, and lists of such entries below them; of
+what the rest of the file means it knows nothing, and so changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from amx_tui.base.text import one_line
+from amx_tui.config.model import ConfigProblem
+from amx_tui.config.yaml_edits import (
+    Splice,
+    after_block,
+    appended,
+    apply,
+    line_break,
+    line_end,
+    render,
+)
+from amx_tui.config.yaml_text import Kind, Node, content_end, is_same, parse
+from amx_tui.review.exports.material import ExportProblem
+
+_JINJA = re.compile(r"\{[{%#]")
+_OURS = re.compile(r"\{\{ '\{[{%#]' \}\}")
+_BLOCK_HEADER = re.compile(r"[|>][0-9+-]*")
+# What may be new in a file; everything else in it has to be there already.
+_ADDED = frozenset({"version", "sources", "models", "tables", "columns", "description"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one entry of a list is to say. `text` None leaves its description alone. Only a text that
+    `is_decided` replaces another one. `keys` come behind the name of a new entry. `entries` are the
+    ones of its list `below`. `found_by` are the keys that name an entry, the same for all of a list;
+    the first that is there counts. `path` is for people."""
+
+    name: str
+    text: str | None
+    is_decided: bool
+    keys: tuple[tuple[str, str], ...] = ()
+    below: str = "columns"
+    entries: tuple[Entry, ...] = ()
+    found_by: tuple[str, ...] = ("name",)
+    path: str = ""
+
+
+def merge_into(
+    text: str, section: str, sections: Sequence[str], entries: Sequence[Entry]
+) -> tuple[str, tuple[str, ...]]:
+    """`text` with the descriptions of `entries`, and in words which were left as they are, and why.
+    Entries are looked for in all `sections`, and new ones go to `section`. What comes out is read
+    again, and held against what was there.
+
+    Raises:
+        ExportProblem: `text` is no YAML, or is laid out in a way that cannot be edited in place.
+    """
+    root = _read(text)
+    merge = _Merge(text)
+    if root is None:
+        block = "version: 2" + line_break(text) + merge.fresh(section, entries, 0)
+        new = appended(text, line_break(text) + block)
+    else:
+        if root.kind is not Kind.MAPPING or root.is_flow or not root.pairs or root.anchor:
+            raise ExportProblem(
+                "The file that is there is no schema.yml of dbt",
+                "It has no keys such as version: and sources: at its left edge",
+                "Choose another file",
+            )
+        merge.sections(root, section, sections, entries)
+        new = apply(text, merge.splices)
+    _hold_against(root, new, merge, section, sections, entries)
+    return new, tuple(merge.notes)
+
+
+def _read(text: str) -> Node | None:
+    problem: ConfigProblem | None = None
+    try:
+        return parse(text, "The file that is there")
+    except ConfigProblem as found:
+        problem = found
+    raise ExportProblem(
+        problem.what, problem.why, "Correct that line in an editor, or choose another file"
+    )
+
+
+class _Merge:
+    """Collects what has to be put in, in the order in which it stands at one place."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.splices: list[Splice] = []
+        self.notes: list[str] = []
+        self._break = line_break(text)
+
+    # What is there. ------------------------------------------------------------------------------
+
+    def sections(
+        self, root: Node, section: str, sections: Sequence[str], entries: Sequence[Entry]
+    ) -> None:
+        known = [pair for name in sections if (pair := root.pair(name)) is not None]
+        lists = [value for _, value in known if value.kind is Kind.SEQUENCE]
+        fresh = self._entries([item for one in lists for item in one.items], entries)
+        if not fresh:
+            return
+        own = root.pair(section)
+        if own is None:
+            indent = root.pairs[0][0].column - 1
+            place = after_block(self.text, root.pairs[-1][1], indent)
+            self._put(place, self._break + self.fresh(section, fresh, indent))
+        else:
+            self._extend(root, *own, fresh)
+
+    def _entries(self, items: Sequence[Node], entries: Sequence[Entry]) -> list[Entry]:
+        """Changes those of `entries` that are among `items`, and returns the others."""
+        by_name: dict[str, list[Node]] = {}
+        loosely: dict[str, list[Node]] = {}
+        found_by = entries[0].found_by if entries else ()
+        for item in items:
+            if name := _name_of(item, found_by):
+                by_name.setdefault(name, []).append(item)
+                loosely.setdefault(name.casefold(), []).append(item)
+        fresh = []
+        for entry in entries:
+            there = by_name.get(entry.name) or loosely.get(entry.name.casefold(), [])
+            # Another spelling is meant only where there is one.
+            if not there or (entry.name not in by_name and len(there) > 1):
+                fresh.append(entry)
+            elif len(there) > 1 and entry.below == "tables":
+                self._in_several(there, entry)
+            else:
+                self._entry(there[0], entry)
+        return fresh
+
+    def _in_several(self, there: Sequence[Node], entry: Entry) -> None:
+        """A schema may be spread over several sources: what is in none of them goes to the first."""
+        left = entry.entries
+        for item in there[1:]:
+            pair = item.pair(entry.below)
+            if pair is not None and pair[1].kind is Kind.SEQUENCE and not pair[1].anchor:
+                left = tuple(self._entries(pair[1].items, left))
+        self._entry(there[0], replace(entry, entries=left))
+
+    def _entry(self, item: Node, entry: Entry) -> None:
+        if item.kind is not Kind.MAPPING or item.anchor:
+            self._keep(entry, "it is shared with other places of the file (& or *)")
+            return
+        self._description(item, entry)
+        if not entry.entries:
+            return
+        pair = item.pair(entry.below)
+        if pair is None:
+            self._begin(item, entry)
+            return
+        if pair[1].anchor or pair[1].kind is Kind.ALIAS:
+            for below in entry.entries:
+                self._keep(below, "it is shared with other places of the file (& or *)")
+            return
+        fresh = self._entries(pair[1].items, entry.entries)
+        if fresh:
+            self._extend(item, *pair, fresh)
+
+    def _description(self, item: Node, entry: Entry) -> None:
+        if entry.text is None:
+            return
+        pair = item.pair("description")
+        if pair is None:
+            name = item.pair("name") or item.pairs[0]
+            if item.is_flow:
+                self._put(name[1].end, f", description: {_quoted(entry.text)}")
+                return
+            place = line_end(self.text, content_end(name[1], self.text))
+            indent = " " * (item.pairs[0][0].column - 1)
+            self._put(place, f"{self._break}{indent}description: {_quoted(entry.text)}")
+            return
+        value = pair[1]
+        said = value.resolved.text.strip() if value.resolved.kind is Kind.SCALAR else "?"
+        said = "" if value.is_null else said
+        if said == entry.text:
+            return
+        if _JINJA.search(_OURS.sub("", said)):
+            self._keep(entry, "its description is a Jinja expression")
+        elif said and not entry.is_decided:
+            return  # it is described in the file, and nobody decided on another text
+        elif value.anchor or value.kind not in (Kind.SCALAR, Kind.ALIAS):
+            self._keep(entry, "its description is shared with other places of the file (&)")
+        else:
+            self._replace(value, _quoted(entry.text))
+
+    def _replace(self, value: Node, rendered: str) -> None:
+        if value.style not in ("|", ">"):
+            gap = " " if value.start == value.end else ""
+            self.splices.append(Splice(value.start, value.end, gap + rendered))
+            return
+        # The sign of the block goes, and its lines; a comment beside the sign stays.
+        sign = _BLOCK_HEADER.search(self.text, value.start)
+        assert sign is not None
+        content = line_end(self.text, sign.end())
+        end = value.start + len(self.text[value.start : value.end].rstrip())
+        self.splices.append(Splice(value.start, sign.end(), rendered))
+        if end > content:
+            self.splices.append(Splice(content, end, ""))
+
+    def _keep(self, entry: Entry, why: str) -> None:
+        self.notes.append(f"{one_line(entry.path, 120)} is left as it is: {why}")
+
+    # What is new. --------------------------------------------------------------------------------
+
+    def _begin(self, item: Node, entry: Entry) -> None:
+        """A list that an entry does not have yet."""
+        last = item.pairs[-1][1]
+        if item.is_flow:
+            self._put(last.end, f", {entry.below}: {_flow_list(entry.entries)}")
+            return
+        indent = item.pairs[0][0].column - 1
+        place = after_block(self.text, last, indent)
+        self._put(place, self.fresh(entry.below, entry.entries, indent))
+
+    def _extend(self, owner: Node, key: Node, value: Node, fresh: Sequence[Entry]) -> None:
+        """Puts new entries behind those of a list."""
+        if value.kind is Kind.SEQUENCE and value.items and not value.anchor:
+            if value.is_flow:
+                put = "".join(f", {_flow(entry)}" for entry in fresh)
+                self._put(value.items[-1].end, put)
+                return
+            dash = value.column - 1
+            place = after_block(self.text, value.items[-1], dash)
+            step = max(value.items[-1].column - value.column, 2)
+            self._put(place, "".join(self._block(entry, dash, step) for entry in fresh))
+            return
+        is_empty = value.is_null or (value.is_flow and not value.items and not value.pairs)
+        colon = self.text.find(":", key.end)
+        if not is_empty or value.anchor or self.text[colon + 1 : value.start].strip():
+            for entry in fresh:
+                self._keep(entry, f"there is no list behind {one_line(key.text, 40)}:")
+        elif owner.is_flow:
+            self.splices.append(Splice(colon + 1, value.end, f" {_flow_list(fresh)}"))
+        else:
+            self.splices.append(Splice(colon + 1, value.end, ""))
+            block = "".join(self._block(entry, key.column + 1, 2) for entry in fresh)
+            self._put(line_end(self.text, value.end), block)
+
+    def fresh(self, key: str, entries: Sequence[Entry], indent: int) -> str:
+        """A new list, `key:` at `indent`; begins with a line end."""
+        block = "".join(self._block(entry, indent + 2, 2) for entry in entries)
+        return f"{self._break}{' ' * indent}{key}:{block}"
+
+    def _block(self, entry: Entry, dash: int, step: int) -> str:
+        """A new entry of a block list, its dash at column `dash`, counted from 0."""
+        start = self._break + " " * dash + "-" + " " * (step - 1)
+        further = self._break + " " * (dash + step)
+        keys = [f"name: {render(entry.name)}"]
+        keys += [f"{key}: {render(value)}" for key, value in entry.keys]
+        keys += [f"description: {_quoted(entry.text)}"] if entry.text else []
+        block = start + further.join(keys)
+        return (
+            block + self.fresh(entry.below, entry.entries, dash + step) if entry.entries else block
+        )
+
+    def _put(self, place: int, text: str) -> None:
+        self.splices.append(Splice(place, place, text))
+
+
+def _name_of(item: Node, keys: Sequence[str]) -> str:
+    if item.resolved.kind is not Kind.MAPPING:
+        return ""
+    for key in keys:
+        pair = item.resolved.pair(key)
+        if pair is not None and pair[1].resolved.kind is Kind.SCALAR and not pair[1].is_null:
+            return pair[1].resolved.text
+    return ""
+
+
+def _quoted(text: str | None) -> str:
+    import yaml
+
+    dumped = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
+    return str(dumped).removesuffix("\n")
+
+
+def _flow_list(entries: Sequence[Entry]) -> str:
+    return f"[{', '.join(map(_flow, entries))}]"
+
+
+def _flow(entry: Entry) -> str:
+    pairs = [f"name: {_quoted(entry.name)}"]
+    pairs += [f"{key}: {_quoted(value)}" for key, value in entry.keys]
+    pairs += [f"description: {_quoted(entry.text)}"] if entry.text else []
+    pairs += [f"{entry.below}: {_flow_list(entry.entries)}"] if entry.entries else []
+    return "{" + ", ".join(pairs) + "}"
+
+
+# Whether it came out as it was meant. --------------------------------------------------------------
+
+
+def _hold_against(
+    old: Node | None,
+    new: str,
+    merge: _Merge,
+    section: str,
+    sections: Sequence[str],
+    entries: Sequence[Entry],
+) -> None:
+    """Raises where something else than descriptions changed, or something is missing."""
+    problem: ExportProblem | None = None
+    try:
+        root = _read(new)
+    except ExportProblem as found:
+        problem = found
+        root = None
+    again = _Merge(new)
+    if root is not None:
+        again.sections(root, section, sections, entries)
+    is_right = problem is None and root is not None
+    is_right &= not again.splices and again.notes == merge.notes
+    is_right &= old is None or (root is not None and _is_kept(old, root))
+    if not is_right:
+        raise ExportProblem(
+            "The file that is there was not changed",
+            "Its layout is too unusual to put descriptions into it",
+            "Export to a new file, and move the descriptions over by hand",
+        )
+
+
+def _is_kept(old: Node, new: Node) -> bool:
+    """Whether all that is in `old` is in `new`, in its order, but for descriptions."""
+    if old.kind is Kind.ALIAS or new.kind is Kind.ALIAS or old.kind is not new.kind:
+        return is_same(old, new)
+    if old.kind is Kind.SEQUENCE:
+        pairs = zip(old.items, new.items, strict=False)
+        return len(new.items) >= len(old.items) and all(_is_kept(*pair) for pair in pairs)
+    if old.kind is not Kind.MAPPING:
+        return is_same(old, new)
+    rest = iter(new.pairs)
+    for key, value in old.pairs:
+        for new_key, new_value in rest:  # noqa: B007 - looked at below
+            if is_same(key, new_key):
+                break
+            if new_key.text not in _ADDED:
+                return False
+        else:
+            return False
+        may_differ = key.text == "description" or (key.text in _ADDED and value.is_null)
+        if not (may_differ or _is_kept(value, new_value)):
+            return False
+    return all(key.text in _ADDED for key, _ in rest)

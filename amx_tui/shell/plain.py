@@ -1,0 +1,193 @@
+"""How every command of the shell speaks: plain lines without colours or signs, one question at a time,
+JSON on request, and an exit status.
+
+Exit status: 0 what was asked for is done, 1 something failed or was left undone, 2 it could not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from amx_tui.base.problem import Problem
+from amx_tui.base.text import clean, one_line
+from amx_tui.catalog.model import Catalog, Connector, Target
+from amx_tui.commands.model import NotReady
+from amx_tui.commands.workspace import Workspace
+from amx_tui.review.store import Store
+from amx_tui.shell.opening import open_workspace
+
+DONE, FAILED, CANNOT_START = 0, 1, 2
+
+EXIT_STATUS = """\
+exit status:
+  0  done
+  1  something failed, or was left undone
+  2  it could not start
+"""
+
+
+class NobodyToAsk(NotReady):
+    """A question came where the input has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open database with its catalog, and the store."""
+
+    workspace: Workspace
+    connector: Connector
+    catalog: Catalog
+    store: Store
+
+
+def make_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser with what all commands have in common."""
+    parser = argparse.ArgumentParser(
+        prog=f"amx-tui {name}",
+        description=description,
+        epilog=f"{epilog}\n{EXIT_STATUS}" if epilog else EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("database", help="a file, a URL, the name of a connection, or 'demo'")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--offline", action="store_true", help="let nothing leave this machine")
+    return parser
+
+
+def run_told(work: Callable[[], int]) -> int:
+    """The exit status of `work`; a problem is told on the error stream."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows the rest
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except NotReady as problem:
+        tell(problem)
+        if problem.opens_form:
+            print("  The form is in the full-screen program: amx-tui, then P", file=sys.stderr)
+        return CANNOT_START
+    except Problem as problem:
+        tell(problem)
+        return FAILED
+    except BrokenPipeError:  # such as `| head`: whoever read it has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nLeft. What was decided or written before is kept.", file=sys.stderr)
+        return FAILED
+
+
+def with_database(options: argparse.Namespace, work: Callable[[Opened], int]) -> int:
+    """Opens the database, reads its catalog, and does `work` with it."""
+
+    def opened() -> int:
+        try:
+            workspace = open_workspace(options.database, offline=options.offline)
+            assert workspace.connector is not None
+        except Problem as problem:
+            raise NotReady(problem.what, problem.why, problem.remedy) from problem
+        with closing(workspace.connector) as connector, closing(workspace.store) as store:
+            try:
+                catalog = connector.load()
+            except Problem as problem:
+                raise NotReady(problem.what, problem.why, problem.remedy) from problem
+            return work(Opened(workspace, connector, catalog, store))
+
+    return run_told(opened)
+
+
+def say(words: str = "", *, quietly: bool = False) -> None:
+    """One line or several; on the error stream where the output itself is JSON or a file."""
+    print(clean(words), file=sys.stderr if quietly else sys.stdout, flush=True)
+
+
+def tell(problem: Problem) -> None:
+    print(f"amx-tui: {problem.what}", file=sys.stderr)
+    for words in (problem.why, problem.remedy):
+        if words:
+            print(f"  {words}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """One document; keys stay what they are from version to version, new ones may be added."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def answer(question: str) -> str | None:
+    """What was typed, None where the input has ended."""
+    try:
+        return input(f"{clean(question)} ")
+    except EOFError:
+        say()
+        return None
+
+
+def is_yes(question: str) -> bool:
+    """Asks; anything but a yes is a no.
+
+    Raises:
+        NobodyToAsk: the input has ended.
+    """
+    said = answer(f"{question} [y/N]")
+    if said is None:
+        raise NobodyToAsk(
+            "Nobody answered, and nothing was done",
+            "The input has ended before the question",
+            "Answer it in a terminal, or add --yes to the command",
+        )
+    return said.strip().lower() in ("y", "yes")
+
+
+def path_of(target: Target) -> str:
+    """`schema.table.column`, on one line."""
+    parts = (target.schema, target.table, target.column)
+    return ".".join(one_line(part, 200) for part in parts if part)
+
+
+def target_json(target: Target) -> dict[str, str]:
+    return {"schema": target.schema, "table": target.table, "column": target.column}
+
+
+def find_targets(catalog: Catalog, names: Sequence[str]) -> list[Target]:
+    """The targets that `names` mean, such as `BSEG`, `BSEG.BUKRS` or `main.BSEG.BUKRS`; a table stands
+    for itself and its columns. Upper and lower case count only where both are there.
+
+    Raises:
+        NotReady: a name means nothing in this catalog.
+    """
+    exact: dict[str, list[Target]] = {}
+    loose: dict[str, list[Target]] = {}
+    for table in catalog.tables:
+        columns = [table.column_target(column) for column in table.columns]
+        for target, means in [
+            (table.target, [table.target, *columns]),
+            *((c, [c]) for c in columns),
+        ]:
+            bare = target.path
+            for name in {bare, f"{target.schema}.{bare}" if target.schema else bare}:
+                exact.setdefault(name, []).extend(means)
+                loose.setdefault(name.casefold(), []).extend(means)
+    found: dict[Target, None] = {}
+    for name in names:
+        meant = exact.get(name) or loose.get(name.casefold())
+        if not meant:
+            raise NotReady(
+                f"There is no table or column “{one_line(name, 80)}”",
+                f"This database has {len(catalog.tables)} tables",
+                "Write it as TABLE, TABLE.COLUMN or SCHEMA.TABLE.COLUMN",
+            )
+        found |= dict.fromkeys(meant)
+    return list(found)
+
+
+def add_targets(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=words)

@@ -1,0 +1,213 @@
+"""`amx-tui review`: one suggestion after another, line by line, with the verbs of the Review screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from amx_tui.base.text import clean
+from amx_tui.catalog.model import Target
+from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
+from amx_tui.shell.plain import (
+    DONE,
+    Opened,
+    add_targets,
+    answer,
+    find_targets,
+    make_parser,
+    path_of,
+    print_json,
+    say,
+    with_database,
+)
+from amx_tui.shell.rows import row_json, row_lines
+
+_VERBS = """\
+1 to 5  accept that alternative, and go to the next
+a       accept the first
+e       edit the first; e 2 edits the second
+o       words of your own
+r       reject
+s       set aside for later
+n       go to the next and decide nothing; b goes back
+u       take back the last decision; redo takes it again
+q       leave; ? this list"""
+
+
+def run(words: Sequence[str]) -> int:
+    parser = make_parser(
+        "review",
+        "Asks of each suggestion what becomes of it, one after another. Each decision is kept at once.",
+        f"commands, each followed by Enter:\n{_VERBS}\n",
+    )
+    add_targets(parser, "review only these: TABLE, TABLE.COLUMN (default: whatever is to do)")
+    parser.add_argument("--all", action="store_true", help="also what is decided already")
+    options = parser.parse_args(words)
+    return with_database(options, lambda opened: _review(options, opened))
+
+
+def _review(options: argparse.Namespace, opened: Opened) -> int:
+    rows = opened.store.rows(opened.connector.identity)
+    if options.targets:
+        wanted = set(find_targets(opened.catalog, options.targets))
+        rows = tuple(row for row in rows if row.target in wanted)
+    counts = Counter(_state(opened, row) for row in rows)
+    if not (options.all or options.json):
+        rows = tuple(row for row in rows if _state(opened, row) in _OPEN)
+    if options.json:
+        print_json({"suggestions": [row_json(row, opened.catalog) for row in rows]})
+        return DONE
+    states = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+    say(
+        f"{opened.connector.label}: {sum(counts.values())} suggestions{': ' if states else ''}{states}"
+    )
+    if not rows:
+        say("Nothing is left to review." if counts else "Nothing was drafted yet: amx-tui draft")
+        return DONE
+    say("Type a command and Enter; ? lists them.")
+    review = _Review(opened, [row.target for row in rows], goes_to_all=options.all)
+    review.go()
+    say(f"{review.decided} decided." + (" Write them: amx-tui apply" if review.decided else ""))
+    return DONE
+
+
+_OPEN = (State.TODO, State.CHANGED)
+
+
+def _state(opened: Opened, row: ReviewRow) -> State:
+    return row.state_over(opened.catalog.comment(row.target))
+
+
+@dataclass(slots=True)
+class _Review:
+    """Where the reviewer is. Rows are read from the store when they are shown: another amx-tui may
+    have decided meanwhile."""
+
+    opened: Opened
+    targets: list[Target]
+    goes_to_all: bool
+    place: int = 0
+    decided: int = 0
+    is_shown: bool = False
+
+    def go(self) -> None:
+        while self.place < len(self.targets):
+            row = self._row(self.targets[self.place])
+            if row is None:
+                self.place += 1
+                continue
+            if not self.is_shown:
+                first, *rest = row_lines(row, self.opened.catalog)
+                say(f"\n{self.place + 1} of {len(self.targets)}: {first}")
+                say("\n".join(rest))
+                self.is_shown = True
+            said = answer(">")
+            if said is None or said.strip() in ("q", "quit"):
+                return
+            self._obey(row, said.strip())
+        say("That was the last one.")
+
+    def _row(self, target: Target) -> ReviewRow | None:
+        return self.opened.store.row(self.opened.connector.identity, target)
+
+    def _obey(self, row: ReviewRow, words: str) -> None:
+        verb, _, rest = words.partition(" ")
+        alternatives = row.suggestion.alternatives
+        number = int(verb) if verb.isascii() and verb.isdigit() else 0
+        verbs: dict[str, Callable[[], None]] = {
+            "a": lambda: self._accept(row, 1),
+            "e": lambda: self._edit(row, rest),
+            "o": lambda: self._own(row, ""),
+            "r": lambda: self._decide(row, Verdict.REJECTED),
+            "s": lambda: self._decide(row, Verdict.LATER),
+            "n": lambda: self._turn_to(self.place + 1),
+            "b": lambda: self._turn_to(max(self.place - 1, 0)),
+            "u": lambda: self._step(self.opened.store.undo, "taken back", "take back"),
+            "redo": lambda: self._step(self.opened.store.redo, "decided again", "take again"),
+            "?": lambda: say(_VERBS),
+        }
+        if number:
+            self._accept(row, number)
+        elif verb in verbs:
+            verbs[verb]()
+        elif verb:
+            say(f"That is no command. {len(alternatives)} alternatives; ? lists the commands.")
+
+    def _accept(self, row: ReviewRow, number: int) -> None:
+        alternatives = row.suggestion.alternatives
+        if number > len(alternatives):
+            say(f"There is no alternative {number}; there are {len(alternatives)}.")
+            return
+        text = alternatives[number - 1].text
+        self._decide(row, Verdict.ACCEPTED, text, number - 1)
+
+    def _edit(self, row: ReviewRow, rest: str) -> None:
+        alternatives = row.suggestion.alternatives
+        number = int(rest) if rest.isascii() and rest.isdigit() else 1
+        if not (rest in ("", str(number)) and 1 <= number <= len(alternatives)):
+            say(f"There is no alternative {rest or 1}; there are {len(alternatives)}.")
+            return
+        self._own(row, alternatives[number - 1].text)
+
+    def _own(self, row: ReviewRow, start: str) -> None:
+        """A text on one line, from `start` on where the terminal can edit a line."""
+        can_edit = bool(start) and _prefill(start)
+        try:
+            if start and not can_edit:
+                say(f"The text is: {start}")
+            text = answer("New text, nothing to leave it:")
+        finally:
+            if can_edit:
+                _prefill("")
+        text = clean(text or "").strip()
+        if not text:
+            say("Nothing changed.")
+            return
+        self._decide(row, Verdict.EDITED, text)
+
+    def _decide(
+        self,
+        row: ReviewRow,
+        verdict: Verdict,
+        text: str | None = None,
+        alternative: int | None = None,
+    ) -> None:
+        present = self.opened.catalog.comment(row.target)
+        decision = NewDecision(row.target, verdict, text, alternative, present, row.run)
+        self.opened.store.decide(self.opened.connector.identity, [decision])
+        self.decided += 1
+        say(f"{path_of(row.target)}: {verdict.value}{f': {text}' if text else ''}")
+        self._turn_to(self.place + 1)
+        while not self.goes_to_all and self.place < len(self.targets):
+            following = self._row(self.targets[self.place])
+            if following is None or _state(self.opened, following) in _OPEN:
+                break
+            self.place += 1  # decided meanwhile
+
+    def _turn_to(self, place: int) -> None:
+        self.place, self.is_shown = place, False
+
+    def _step(self, step: Callable[[str], tuple[Target, ...]], done: str, wish: str) -> None:
+        targets = step(self.opened.connector.identity)
+        if not targets:
+            say(f"There is nothing to {wish}.")
+            return
+        say(f"{', '.join(path_of(target) for target in targets[:5])}: {done}")
+        self.decided += len(targets) if wish == "take again" else -min(self.decided, len(targets))
+        if targets[0] in self.targets:
+            self._turn_to(self.targets.index(targets[0]))
+
+
+def _prefill(text: str) -> bool:
+    """Puts `text` into the next line that is asked for; False where lines cannot be edited."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        import readline
+    except ImportError:
+        return False
+    readline.set_startup_hook((lambda: readline.insert_text(text)) if text else None)
+    return True
