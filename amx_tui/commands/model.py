@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
+from amx_tui.evidence.model import Standing
 
 if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
     from amx_tui.drafting.model import Plan, RunEvent
@@ -48,7 +49,16 @@ class RowsChanged:
     by_reviewer: bool
 
 
-SessionEvent: TypeAlias = "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | RunEvent"
+@dataclass(frozen=True, slots=True)
+class DocumentsRead:
+    """Where the reading of documents and code stands."""
+
+    standing: Standing
+
+
+SessionEvent: TypeAlias = (
+    "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | DocumentsRead | RunEvent"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +70,4 @@ class Draft:
     rates: Rates | None
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
+    documents: str = ""  # the state of documents and code whose passages are in it

@@ -138,5 +138,9 @@ class Folders:
         return self.cache / "transcripts"
 
     @property
+    def evidence(self) -> Path:
+        return self.cache / "evidence"
+
+    @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"

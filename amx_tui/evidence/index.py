@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -37,10 +37,11 @@ CREATE TABLE files (
     skipped TEXT
 );
 CREATE VIRTUAL TABLE passages USING fts5 (
-    path, heading, text, line UNINDEXED, page UNINDEXED, file UNINDEXED,
+    path, heading, text, line UNINDEXED, page UNINDEXED,
     tokenize = "unicode61 remove_diacritics 0 tokenchars '_'"
 );
-CREATE TABLE pieces (file INTEGER NOT NULL, passage INTEGER NOT NULL PRIMARY KEY);
+-- A number is never given twice: who holds one of a passage that is gone finds nothing, not another.
+CREATE TABLE pieces (passage INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL);
 CREATE INDEX pieces_of_file ON pieces (file);
 """
 # Files are put in together, so that the disk is waited for a few times and what was read stays read
@@ -343,12 +344,12 @@ def _put(connection: sqlite3.Connection, rows: Sequence[_Rows]) -> None:
         )
         number = cursor.lastrowid
         for one in passages:
-            cursor = connection.execute(
-                "INSERT INTO passages (path, heading, text, line, page, file)"
+            cursor = connection.execute("INSERT INTO pieces (file) VALUES (?)", (number,))
+            connection.execute(
+                "INSERT INTO passages (rowid, path, heading, text, line, page)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (one.path, one.heading, one.text, one.line, one.page, number),
+                (cursor.lastrowid, one.path, one.heading, one.text, one.line, one.page),
             )
-            connection.execute("INSERT INTO pieces VALUES (?, ?)", (number, cursor.lastrowid))
 
 
 def _standing(connection: sqlite3.Connection, found: Found) -> Standing:
@@ -383,9 +384,3 @@ def _missing(path: Path) -> EvidenceProblem:
         "config.yml names it among its documents and code",
         "Put it back, or correct config.yml",
     )
-
-
-def words(standing: Standing) -> Iterator[str]:
-    """What was left out, such as "2 binary"."""
-    for why, count in standing.skipped.items():
-        yield f"{count} {why.value}"

@@ -165,7 +165,26 @@ ALTER TABLE batches ADD COLUMN estimated_output REAL;
 CREATE INDEX usage_of_batch ON usage (run, leg, batch);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+# What documents and code said of a table, as it was sent, so that a reviewer sees it; once for all of
+# the table's batches in a leg.
+_PASSAGES = """
+CREATE TABLE passages (
+    run INTEGER NOT NULL,
+    leg INTEGER NOT NULL,
+    schema_name TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    page INTEGER,
+    heading TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (run, leg, schema_name, table_name, position),
+    FOREIGN KEY (run, leg) REFERENCES legs (run, number)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _PASSAGES)
 
 
 def statements(script: str) -> Iterator[str]:
