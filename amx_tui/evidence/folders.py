@@ -178,7 +178,8 @@ def _walk(
         for entry in _entries(folder, found):
             path = folder / entry.name
             if entry.is_symlink():
-                found.skipped[Skipped.OUTSIDE] += _leads_out(path, root)
+                if _leads_out(path, root):
+                    found.skipped[Skipped.OUTSIDE] += 1
             elif entry.is_dir(follow_symlinks=False):
                 name = entry.name.lower()
                 if name in _OTHERS or _is_ignored(path, inner, is_folder=True):
@@ -208,7 +209,8 @@ def _entries(folder: Path, found: Found) -> Iterator[os.DirEntry[str]]:
 def _leads_out(link: Path, root: Path) -> bool:
     """Whether a link leaves `root`; what it leads to inside is read where it stands."""
     try:
-        return root not in link.resolve().parents
+        target = link.resolve()
+        return target != root and root not in target.parents
     except (OSError, RuntimeError):
         return True
 

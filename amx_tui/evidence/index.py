@@ -44,6 +44,7 @@ CREATE VIRTUAL TABLE passages USING fts5 (
 CREATE TABLE pieces (passage INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL);
 CREATE INDEX pieces_of_file ON pieces (file);
 """
+_OTHER_VERSION = "another version"
 # Files are put in together, so that the disk is waited for a few times and what was read stays read
 # when the program ends in the middle.
 _FILES_TOGETHER = 100
@@ -217,8 +218,19 @@ class Index:
         if self._connection is not None and self.path.exists():
             return self._connection
         self.close()  # somebody deleted the file, as they may
+        from filelock import FileLock, Timeout
+
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(self.path)
+        try:
+            # Two processes that make the same index at once would trip over each other.
+            with FileLock(f"{self.path}.lock", timeout=_PATIENCE, mode=0o600):
+                self._connection = self._connect()
+        except Timeout as error:
+            raise OSError("another program holds it") from error
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(
@@ -233,12 +245,11 @@ class Index:
                     f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
                 )
             elif version != VERSION:
-                raise sqlite3.DatabaseError("another version")
+                raise sqlite3.DatabaseError(_OTHER_VERSION)
             os.utime(self.path)  # it is used
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
         return connection
 
     def _delete(self) -> None:
@@ -257,13 +268,14 @@ class Index:
 
 def quote(term: str) -> str:
     """`term` as a string of FTS5's query language, in which nothing else has a meaning."""
-    return '"' + term.replace('"', '""').replace("\0", " ") + '"'
+    sendable = term.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    return '"' + sendable.replace('"', '""') + '"'
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return str(error) == "another version"
+        return str(error) == _OTHER_VERSION
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return True
     # A file that calls itself ours and lacks a table.
