@@ -111,8 +111,10 @@ def build_messages(
     *,
     hint: str = "",
     earlier: Mapping[Target, Sequence[str]] | None = None,
+    passages: Sequence[Passage] = (),
 ) -> tuple[Message, ...]:
-    """The messages that ask for `targets`, all of `table`; `evidence` by column name.
+    """The messages that ask for `targets`, all of `table`; `evidence` by column name, `passages` of
+    documents and code about the table.
 
     `hint` is a reviewer's wish for a redraft, `earlier` the texts that did not satisfy.
     """
@@ -120,7 +122,7 @@ def build_messages(
     lines = [
         target_line(table, target, evidence, style, before.get(target, ())) for target in targets
     ]
-    return join_messages(style, shared_lines(table, hint=hint), lines)
+    return join_messages(style, shared_lines(table, hint=hint, passages=passages), lines)
 
 
 @lru_cache(maxsize=8)  # one text, not a copy for each batch of a long run

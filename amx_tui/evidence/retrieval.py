@@ -18,12 +18,19 @@ _COMMON = 400
 _COMMON_TABLE = 5_000
 # The table's own name weighs as much as this many of its columns'.
 _TABLE_WEIGHT = 2.0
-# What a passage repeats of names that a better one has already, against what it adds.
-_REPEATED = 0.2
+# What a name weighs that better passages have already, for each of them.
+_REPEATED = 0.5
+# A list of names tells nothing of them: to tell of one takes about that many other words.
+_WORDS_A_NAME = 3
+# Up to that share of it, a passage is nothing but a list.
+_LIST = 0.1
+# Passages that are looked at, of those that hold names.
+_LOOKED_AT = 200
 # Passages that BM25 is asked for, and words of a name that are worth asking for.
 _RANKED = 12
 _SHORTEST_WORD = 4
 _MOST_WORDS = 24
+_WORD = re.compile(r"\w+")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 
 
@@ -75,32 +82,36 @@ class Retrieval:
             for number, names in candidates.items()
             if own in names or len(names) > 1 or names & telling
         }
-        return self._choose(candidates, weights, own)
+        return self._choose(candidates, weights)
 
     def _choose(
-        self, candidates: dict[int, set[str]], weights: dict[str, float], own: str
+        self, candidates: dict[int, set[str]], weights: dict[str, float]
     ) -> dict[int, Passage]:
         """One after another, the passage that adds most to what those before it say."""
         passages = self._index.passages(_best(candidates, weights))
+        shares = {
+            number: _share_told(passage, candidates[number]) for number, passage in passages.items()
+        }
         chosen: dict[int, Passage] = {}
-        told: set[str] = set()
+        passages = {number: one for number, one in passages.items() if shares[number] > _LIST}
+        told = dict.fromkeys(weights, 0.0)  # how often each name is told of already
 
         def worth(number: int) -> float:
-            return math.fsum(
-                weights[name] * (_REPEATED if name in told else 1.0) for name in candidates[number]
+            names = candidates[number]
+            return shares[number] ** 2 * math.fsum(
+                weights[name] * _REPEATED ** told[name] for name in names
             )
 
-        while len(chosen) < MOST_PASSAGES:
-            left = [
-                number
-                for number in passages
-                if number not in chosen and (own in candidates[number] or candidates[number] - told)
-            ]
-            if not left:
-                break
-            best = min(left, key=lambda number: (-worth(number), *_order(passages[number])))
+        while passages and len(chosen) < MOST_PASSAGES:
+            best = min(passages, key=lambda number: (-worth(number), *_order(passages[number])))
             chosen[best] = passages[best]
-            told |= candidates[best]
+            for name in candidates[best]:
+                told[name] += shares[best]
+            passages = {
+                number: passage
+                for number, passage in passages.items()
+                if passage.text != chosen[best].text
+            }
         return chosen
 
     def _find_like(self, table: Table, without: set[int], most: int) -> list[Passage]:
@@ -133,17 +144,23 @@ class Retrieval:
 
 
 def _best(candidates: dict[int, set[str]], weights: dict[str, float]) -> list[int]:
-    """The hundred that are worth looking at; a cut among equals would depend on their numbers, which
+    """Those that are worth looking at; a cut among equals would depend on their numbers, which
     depend on when a file was read, so that equals stay together."""
 
     def worth(number: int) -> float:
         return math.fsum(weights[name] for name in candidates[number])
 
     ordered = sorted(candidates, key=lambda number: -worth(number))
-    if len(ordered) <= 100:
+    if len(ordered) <= _LOOKED_AT:
         return ordered
-    least = worth(ordered[99])
+    least = worth(ordered[_LOOKED_AT - 1])
     return [number for number in ordered if worth(number) >= least]
+
+
+def _share_told(passage: Passage, names: set[str]) -> float:
+    """How much of a passage is more than its names, 0 to 1."""
+    others = sum(1 for word in _WORD.findall(passage.text) if word.casefold() not in names)
+    return min(others / (_WORDS_A_NAME * len(names)), 1.0)
 
 
 def _order(passage: Passage) -> tuple[str, int, int]:
