@@ -152,6 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
     ),
+    Action("review.passages", "p", "documents", "Read what of documents and code was sent"),
     Action("review.copy", "c", "copy", "Copy the marked alternative"),
     Action("review.back", "escape", "back", "One level out"),
     # The editor of one text.
@@ -242,6 +243,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("same.leave", "escape", "leave", "Leave; nothing is decided", 4),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
+    Action("passages.leave", "escape,p,q", "close", "Close it", 1),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )
 

@@ -15,6 +15,7 @@ BELOW_THE_SCREENS = (
     "config",
     "catalog",
     "llm",
+    "evidence",
     "drafting",
     "review",
     "commands",

@@ -3,140 +3,14 @@ reads no row."""
 
 from __future__ import annotations
 
-import re
-import string
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
+from amx_tui.base.sensitive import mask_sensitive, mask_shape
 from amx_tui.base.text import one_line
 from amx_tui.config.model import Privacy
 
 BINARY = "(binary)"
-# What keeps the shape of a code, an address or a date recognisable and says nothing by itself.
-_KEPT = frozenset(string.punctuation + " ")
-_LONGEST_RUN = 20
-
-
-class _Masks(dict[int, str]):
-    """What each character becomes, worked out when it is first met."""
-
-    def __missing__(self, code: int) -> str:
-        self[code] = masked = _mask_character(chr(code))
-        return masked
-
-
-def _mask_character(character: str) -> str:
-    if character.isnumeric():
-        return "9"
-    if character.isalpha():
-        return "A" if character.isupper() or character.istitle() else "a"
-    return character if character in _KEPT else "?"
-
-
-_MASKS = _Masks()
-
-
-def _cap_runs(masked: str) -> str:
-    """Runs longer than `_LONGEST_RUN` are cut: a length can be as telling as a text."""
-    return _LONG_RUNS.sub(lambda run: run[0][:_LONGEST_RUN], masked)
-
-
-_LONG_RUNS = re.compile(rf"(.)\1{{{_LONGEST_RUN},}}")
-
-
-def mask_shape(text: str) -> str:
-    """`text` with every letter as `a` or `A`, every digit as `9`; ASCII punctuation and spaces stay,
-    anything else is `?`."""
-    return _cap_runs(one_line(text).translate(_MASKS))
-
-
-def _passes_luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
-def _passes_iban(text: str) -> bool:
-    """ISO 13616: the first four characters moved to the end, letters counted from A=10, modulo 97."""
-    compact = re.sub(r"\s", "", text).upper()
-    return int("".join(str(int(sign, 36)) for sign in compact[4:] + compact[:4])) % 97 == 1
-
-
-def _mask_card(match: re.Match[str]) -> str:
-    digits = re.sub(r"[^0-9]", "", match[0])
-    return mask_shape(match[0]) if _passes_luhn(digits) else match[0]
-
-
-def _mask_iban(match: re.Match[str]) -> str:
-    """The match may have run on into the words that follow."""
-    words = match[0].split(" ")
-    for count in range(len(words), 0, -1):
-        text = " ".join(words[:count])
-        if len(text) >= 15 and _passes_iban(text):
-            return mask_shape(text) + match[0][len(text) :]
-    return match[0]
-
-
-def _mask_match(match: re.Match[str]) -> str:
-    return mask_shape(match[0])
-
-
-def _mask_token(match: re.Match[str]) -> str:
-    text = match[0]
-    mixed = any(sign.isdigit() for sign in text) and any(sign.isalpha() for sign in text)
-    return mask_shape(text) if mixed else text
-
-
-# In the order in which they are tried; the shape that one leaves is not recognised by the next.
-_SENSITIVE = (
-    # A user and password inside a URL, then an address.
-    (re.compile(r"(?<=://)[^\s/@]+:[^\s/@]*(?=@)"), _mask_match),
-    (re.compile(r"""[^\s<>"'(),:;@\[\]{}]+@[^\s<>"'(),:;@\[\]{}]+"""), _mask_match),
-    # Keys and tokens: known prefixes (OpenAI, Moonshot, GitHub, GitLab, AWS, Slack, Google, JWT), what
-    # follows a telling name, and long runs of letters mixed with digits.
-    (
-        re.compile(
-            r"\b(?:sk|pk|rk|ghp|gho|ghs|ghu|github_pat|glpat|xox[abeoprs])[-_][\w-]{8,}"
-            r"|\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bAIza[\w-]{20,}"
-            r"|\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?",
-            re.ASCII,
-        ),
-        _mask_match,
-    ),
-    (
-        re.compile(
-            r"(?<=bearer )\S+|(?<=basic )\S{8,}"
-            r"|(?:(?<=password=)|(?<=passwd=)|(?<=secret=)|(?<=token=)|(?<=api_key=)|(?<=apikey=))"
-            r"[^\s&;,]+",
-            re.IGNORECASE,
-        ),
-        _mask_match,
-    ),
-    (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]){11,30}\b", re.ASCII | re.IGNORECASE), _mask_iban),
-    (re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII), _mask_card),
-    (re.compile(r"(?<![\w-])[A-Za-z0-9+/_-]{24,}={0,2}(?![\w-])", re.ASCII), _mask_token),
-    # National number (US), then phones: international, with a bracketed or a leading-zero area
-    # code, and North American.
-    (re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"), _mask_match),
-    (
-        re.compile(
-            r"(?<![\w+])\+\d[\d ()/.-]{5,}\d"
-            r"|(?<!\d)\(\d{2,5}\)[ \d/.-]{4,}\d"
-            r"|(?<![\d.,-])0\d{1,4}[ /-]{1,2}\d(?:[ \d/-]{3,})\d(?!\d)"
-            r"|(?<![\d.,-])\d{3}[-. ]\d{3}[-. ]\d{4}(?!\d)"
-            r"|(?<!\d)00[1-9]\d{8,12}(?!\d)"
-        ),
-        _mask_match,
-    ),
-)
-
-
-def _mask_sensitive(text: str) -> str:
-    for pattern, replace in _SENSITIVE:
-        text = pattern.sub(replace, text)
-    return text
 
 
 def _write_number(value: float | Decimal) -> str:
@@ -160,7 +34,7 @@ def mask(value: object, privacy: Privacy) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return BINARY
     if privacy is Privacy.VALUES:
-        return _mask_sensitive(one_line(str(value)))
+        return mask_sensitive(one_line(str(value)))
     if isinstance(value, bool):
         return "a"
     if isinstance(value, int):

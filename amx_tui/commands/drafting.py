@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
     from amx_tui.llm.model import Endpoint, Model, Setup
 
+# Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
+# longer comes with the next plan.
+_PATIENCE = 1.0
+
 ReadEvidence = Callable[[Table, Privacy], Mapping[str, ColumnEvidence]]
 
 
@@ -195,6 +199,12 @@ def prepare_draft(
         for target, table in tables.items()
         if table is not None
     }
+    passages, documents = None, ""
+    if privacy is not Privacy.METADATA:
+        workspace.library.wait(_PATIENCE)
+        documents = workspace.library.standing.state
+        found = {name: workspace.library.find(table) for name, table in tables.items() if table}
+        passages = found if any(found.values()) else None
     plan = make_plan(
         catalog,
         wanted,
@@ -206,8 +216,10 @@ def prepare_draft(
         cap_usd=cap_usd,
         first_number=first_number,
         calibration=find_calibration(workspace, setup),
+        passages=passages,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
     seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
-    return Draft(plan, setup, rates_for(setup.profile, setup.model), concurrency, seconds)
+    rates = rates_for(setup.profile, setup.model)
+    return Draft(plan, setup, rates, concurrency, seconds, documents)

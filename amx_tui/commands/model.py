@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.config.model import Privacy
+from amx_tui.evidence.model import Standing
 
 if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
     from amx_tui.drafting.model import Plan, RunEvent
@@ -58,7 +59,17 @@ PRIVACY_WORDS = {
     Privacy.VALUES: "samples as they are; e-mail addresses and the like masked",
 }
 
-SessionEvent: TypeAlias = "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | RunEvent"
+
+@dataclass(frozen=True, slots=True)
+class DocumentsRead:
+    """Where the reading of documents and code stands."""
+
+    standing: Standing
+
+
+SessionEvent: TypeAlias = (
+    "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | DocumentsRead | RunEvent"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class Draft:
     rates: Rates | None
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
+    documents: str = ""  # the state of documents and code whose passages are in it
 
 
 class State(StrEnum):

@@ -30,6 +30,7 @@ from amx_tui.catalog.serial import SerialConnector
 from amx_tui.commands.model import (
     CatalogFailed,
     CatalogRead,
+    DocumentsRead,
     Draft,
     EvidenceRead,
     NotReady,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
     from amx_tui.drafting.board import Board
     from amx_tui.drafting.engine import Run
     from amx_tui.drafting.model import SuggestionDrafted
+    from amx_tui.evidence.model import Passage, Standing
     from amx_tui.llm.client import Client
     from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
 
@@ -80,6 +82,7 @@ class Session:
         self.draft: Draft | None = None  # what the run was made from
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
         self._evidence: dict[tuple[Target, Privacy], TableEvidence] = {}
+        self._passages: dict[tuple[int, Target], tuple[Passage, ...]] = {}  # by run and target
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._has_begun = asyncio.Event()  # nothing is on its way to be started
@@ -153,6 +156,7 @@ class Session:
         await self.read_rows()
         if not hidden:
             await asyncio.to_thread(self._reader.keep, found.catalog)
+        self.read_documents()
 
     async def _show_first(self) -> None:
         """What can be shown before the database has told everything."""
@@ -201,6 +205,29 @@ class Session:
         with contextlib.suppress(CatalogProblem):
             await asyncio.to_thread(self.evidence_for, table, self.privacy)
             self._tell(EvidenceRead(table.target))
+
+    def read_documents(self) -> None:
+        """Begins to read what is new in the documents and code of `config.yml`; who listens hears of it."""
+        loop = asyncio.get_running_loop()
+
+        def told(standing: Standing) -> None:
+            with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
+                loop.call_soon_threadsafe(self._tell, DocumentsRead(standing))
+
+        self.workspace.library.begin(told)
+
+    async def read_passages(self, row: ReviewRow) -> None:
+        """What documents and code went along when `row` was drafted; the next time it is there already."""
+        if row.run is None or (row.run, row.target) in self._passages:
+            return
+        found = await asyncio.to_thread(self.workspace.store.passages, row.run, row.target)
+        self._passages[row.run, row.target] = found
+        if found:
+            self._tell(EvidenceRead(row.target.of_table))
+
+    def passages_at_hand(self, row: ReviewRow) -> tuple[Passage, ...]:
+        """Of what was read by `read_passages`."""
+        return () if row.run is None else self._passages.get((row.run, row.target), ())
 
     def evidence_for(self, table: Table, privacy: Privacy) -> TableEvidence:
         """Blocking, and kept: a draft sends what was looked at."""
@@ -492,6 +519,7 @@ class Session:
                 await asyncio.to_thread(self.workspace.store.leave_open, self.board.run)
         if self._task is not None and self._task.done() and not self._task.cancelled():
             self._task.exception()  # it was shown as the run's end; not again at exit
+        await asyncio.to_thread(self.workspace.library.stop)
         await asyncio.to_thread(self.connector.close)
 
     async def find_interrupted(self) -> RunRecord | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
     from amx_tui.commands.account import Account
+    from amx_tui.commands.documents import Library
     from amx_tui.llm.prices import PriceSource, PriceTable
     from amx_tui.review.store import Store
 
@@ -68,6 +69,13 @@ class Workspace:
         from amx_tui.llm.prices import load_prices
 
         return load_prices(self.folders.prices_file)
+
+    @cached_property
+    def library(self) -> Library:
+        """Documents and code of `config.yml`; nothing is read before it is told to begin."""
+        from amx_tui.commands.documents import Library
+
+        return Library(self.folders, self.read_config)
 
     @cached_property
     def store(self) -> Store:

@@ -143,5 +143,9 @@ class Folders:
         return self.cache / "catalogs"
 
     @property
+    def evidence(self) -> Path:
+        return self.cache / "evidence"
+
+    @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"

@@ -10,6 +10,7 @@ from typing import Protocol
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.config.model import Privacy
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Failure, Message, Phase, Usage
 
 
@@ -81,6 +82,8 @@ class Batch:
     estimate: Estimate
     # The text of each described target when it was read; nothing is written over another one.
     previous: Mapping[Target, str] = field(default_factory=dict)
+    # Of documents and code, as they are in `messages`; the same for all batches of a table.
+    passages: tuple[Passage, ...] = ()
 
     @property
     def title(self) -> str:

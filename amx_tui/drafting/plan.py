@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Batch, Calibration, Estimate, Plan, Scope, Thresholds
-from amx_tui.drafting.prompt import Style, join_messages, keep_only, shared_lines, target_line
+from amx_tui.drafting.prompt import (
+    Style,
+    join_messages,
+    keep_only,
+    passage_line,
+    shared_lines,
+    target_line,
+)
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.body import effort_sent, thinks
 from amx_tui.llm.model import Message, Rates, Setup, Usage
 from amx_tui.llm.rates import cost, rates_for
@@ -51,6 +59,10 @@ _SMALLEST_CONTEXT = 8_192
 # a thousand names tell a model what kind of table it is as well as four thousand do.
 _NAMES_SHARE = 0.25
 _NAMES_TOKENS = 4_000
+# The passages of a table go with each of its batches, so that they may take that share of the context,
+# and that many tokens: about what ten columns take.
+_PASSAGES_SHARE = 0.125
+_PASSAGES_TOKENS = 900
 # Tokens that a message costs beside its text (role and separators), for both messages.
 _FRAME_TOKENS = 12
 
@@ -108,6 +120,7 @@ def make_plan(
     earlier: Mapping[Target, Sequence[str]] | None = None,
     first_number: int = 1,
     calibration: Calibration = UNCORRECTED,
+    passages: Mapping[Target, Sequence[Passage]] | None = None,
 ) -> Plan:
     """Everything that a run would send, word for word, and what it is expected to cost.
 
@@ -126,8 +139,11 @@ def make_plan(
         first_number: The number of the first batch, for a run that goes on.
         calibration: What earlier answers of this model say of such estimates. It corrects what is
             announced, not what is packed into a batch: that keeps its margin.
+        passages: What documents and code say of each table, best first; as many go along as there is
+            room for, and none at `metadata`.
     """
-    planner = _Planner(catalog, setup, evidence, hint, earlier or {}, calibration)
+    told = passages if passages and privacy is not Privacy.METADATA else {}
+    planner = _Planner(catalog, setup, evidence, hint, earlier or {}, calibration, told)
     by_table: dict[Target, list[Target]] = {}
     for target in dict.fromkeys(targets):
         if catalog.holds(target):
@@ -213,11 +229,13 @@ class _Planner:
         hint: str,
         earlier: Mapping[Target, Sequence[str]],
         calibration: Calibration,
+        passages: Mapping[Target, Sequence[Passage]],
     ) -> None:
         self.catalog = catalog
         self.calibration = calibration
         profile, model = setup.profile, setup.model
-        self.style = Style.of(profile)
+        self.style = replace(Style.of(profile), has_passages=any(passages.values()))
+        self.passages = passages
         self.evidence = evidence
         self.hint = hint
         self.earlier = earlier
@@ -241,7 +259,8 @@ class _Planner:
 
     def split(self, table: Table, asked: Sequence[Target], number: int) -> Iterator[Batch]:
         """The batches of one table, numbered from `number`."""
-        shared = self._share(table)
+        passages = self._choose_passages(table)
+        shared = self._share(table, passages)
         shared_tokens = self.fixed_tokens + sum(estimate_tokens(line) + 1 for line in shared)
         waiting: list[_Line] = []
         tokens, columns = shared_tokens, 0
@@ -251,14 +270,25 @@ class _Planner:
                 columns + is_column > self.columns_a_batch
                 or not self._fits(tokens + line.tokens, len(waiting) + 1)
             ):
-                yield self._batch(number, table, shared, waiting, tokens)
+                yield self._batch(number, table, shared, passages, waiting, tokens)
                 number += 1
                 waiting, tokens, columns = [], shared_tokens, 0
             waiting.append(line)
             tokens += line.tokens
             columns += is_column
         if waiting:
-            yield self._batch(number, table, shared, waiting, tokens)
+            yield self._batch(number, table, shared, passages, waiting, tokens)
+
+    def _choose_passages(self, table: Table) -> tuple[Passage, ...]:
+        """The best ones that there is room for."""
+        left = min(self.context * _PASSAGES_SHARE, _PASSAGES_TOKENS)
+        chosen = []
+        for passage in self.passages.get(table.target, ()):
+            tokens = estimate_tokens(passage_line(passage)) + 1
+            if tokens <= left:
+                chosen.append(passage)
+                left -= tokens
+        return tuple(chosen)
 
     def _lines(self, table: Table, asked: Sequence[Target]) -> Iterator[_Line]:
         positions = {column.name: place for place, column in enumerate(table.columns)}
@@ -281,15 +311,15 @@ class _Planner:
             previous = table.comment if column is None else column.comment
             yield _Line(target, text, estimate_tokens(text) + 1, previous)
 
-    def _share(self, table: Table) -> list[str]:
+    def _share(self, table: Table, passages: Sequence[Passage]) -> list[str]:
         """The lines that all batches of the table begin with; the column names of a table so wide
         that they would crowd out the evidence are cut, with their number told."""
-        lines = shared_lines(table, hint=self.hint)
+        lines = shared_lines(table, hint=self.hint, passages=passages)
         most = min(self.context * _NAMES_SHARE, _NAMES_TOKENS)
         tokens = estimate_tokens(lines[0])
         if tokens > most:
             names = max(round(len(table.columns) * most / tokens), 1)
-            lines = shared_lines(table, hint=self.hint, names=names)
+            lines = shared_lines(table, hint=self.hint, names=names, passages=passages)
         return lines
 
     def _fits(self, prompt: int, targets: int) -> bool:
@@ -301,7 +331,13 @@ class _Planner:
         return self.thought_tokens_a_request + each * targets
 
     def _batch(
-        self, number: int, table: Table, shared: list[str], lines: Sequence[_Line], tokens: int
+        self,
+        number: int,
+        table: Table,
+        shared: list[str],
+        passages: tuple[Passage, ...],
+        lines: Sequence[_Line],
+        tokens: int,
     ) -> Batch:
         output = self._output(len(lines))
         thought = self.thought_tokens_a_request + self.thought_tokens * len(lines)
@@ -320,4 +356,5 @@ class _Planner:
                 _FIRST_TOKEN_SECONDS + output / _TOKENS_A_SECOND,
             ),
             previous={line.target: line.previous for line in lines if line.previous is not None},
+            passages=passages,
         )

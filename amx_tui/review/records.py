@@ -10,6 +10,7 @@ from sys import intern
 
 from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.drafting.model import Alternative, Band, Confidence, RunState, Signal, Suggestion
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Usage
 from amx_tui.review.model import Decision, JournalEntry, ReviewRow, RunRecord, Verdict
 
@@ -179,6 +180,12 @@ def read_journal_entry(
         model,
         undoes,
     )
+
+
+def read_passage(
+    path: object, line: int, page: int | None, heading: object, text: object
+) -> Passage:
+    return Passage(_name(path), line, _name(text), _name(heading), page)
 
 
 def write_alternatives(suggestion: Suggestion) -> str:

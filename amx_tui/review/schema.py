@@ -170,7 +170,26 @@ _THIRD = """
 ALTER TABLE usage ADD COLUMN is_estimated INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+# What documents and code said of a table, as it was sent, so that a reviewer sees it; once for all of
+# the table's batches in a leg.
+_FOURTH = """
+CREATE TABLE passages (
+    run INTEGER NOT NULL,
+    leg INTEGER NOT NULL,
+    schema_name TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    page INTEGER,
+    heading TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (run, leg, schema_name, table_name, position),
+    FOREIGN KEY (run, leg) REFERENCES legs (run, number)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 def statements(script: str) -> Iterator[str]:

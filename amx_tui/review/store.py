@@ -39,6 +39,7 @@ from amx_tui.drafting.model import (
     UsageReported,
     WaitingToRetry,
 )
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Failure
 from amx_tui.review.file import StoreFile
 from amx_tui.review.locks import RunLocks
@@ -57,6 +58,7 @@ from amx_tui.review.records import (
     pack,
     read_decision,
     read_journal_entry,
+    read_passage,
     read_review_row,
     read_run_record,
     read_target,
@@ -253,6 +255,22 @@ class Store:
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, target) DO UPDATE SET leg = excluded.leg,"
             " batch = excluded.batch, previous = excluded.previous, cancelled = 0",
             [(*values, position) for position, values in enumerate(planned, start=first)],
+        )
+
+        self._add_passages(connection, run, leg, plan)
+
+    def _add_passages(self, connection: _Connection, run: int, leg: int, plan: Plan) -> None:
+        by_table = {batch.table: batch.passages for batch in plan.batches if batch.passages}
+        connection.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(run, leg, pack(table.schema), pack(table.table), position),
+                    *(pack(one.path), one.line, one.page, pack(one.heading), pack(one.text)),
+                )
+                for table, passages in by_table.items()
+                for position, one in enumerate(passages)
+            ],
         )
 
     def record(self, run: int, event: RunEvent) -> None:
@@ -503,6 +521,27 @@ class Store:
                 found = connection.execute(_UNDRAFTED.format(which=which), values)
                 rows += [self._decoded(read_review_row, row) for row in found]
             return tuple(rows)
+
+    def passages(self, run: int, target: Target) -> tuple[Passage, ...]:
+        """What documents and code went along when `run` drafted `target`, as it was sent."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return ()
+            found = connection.execute(
+                "SELECT p.path, p.line, p.page, p.heading, p.text FROM passages p"
+                " WHERE p.run = :run AND p.schema_name = :schema AND p.table_name = :table"
+                " AND p.leg = (SELECT s.leg FROM suggestions s JOIN targets t ON t.id = s.target"
+                "  WHERE s.run = :run AND t.schema_name = :schema AND t.table_name = :table"
+                "  AND t.column_name = :column ORDER BY s.id DESC LIMIT 1)"
+                " ORDER BY p.position",
+                {
+                    "run": run,
+                    "schema": pack(target.schema),
+                    "table": pack(target.table),
+                    "column": pack(target.column),
+                },
+            )
+            return tuple(self._decoded(read_passage, row) for row in found.fetchall())
 
     def decide(self, database: str, decisions: Sequence[NewDecision]) -> tuple[Decision, ...]:
         """Takes decisions that one undo takes back together, and ends what could be redone.

@@ -11,12 +11,14 @@ from textual.containers import VerticalGroup
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
-from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady
+from amx_tui.commands.model import PRIVACY_WORDS, DocumentsRead, Draft, NotReady, SessionEvent
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Calibration
+from amx_tui.evidence.model import Reading
 from amx_tui.llm.providers import host_of
 from amx_tui.screens.account import account_lines, note, retired_words
 from amx_tui.screens.ask import Ask
+from amx_tui.screens.documents import standing_lines
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
@@ -68,6 +70,7 @@ class DraftScreen(Room):
         yield StreamView(id="sent", empty="making the plan …")
 
     def on_mount(self) -> None:
+        self.session.read_documents()  # they may have changed since the catalog was read
         self._plan()
 
     def _plan(self) -> None:
@@ -104,6 +107,19 @@ class DraftScreen(Room):
         self._show_batch()
         if self._draft is not None:
             self._ask_host(self._draft.setup)
+            self._take_documents()
+
+    def heard(self, event: SessionEvent) -> None:
+        if isinstance(event, DocumentsRead):
+            self._take_documents()
+
+    def _take_documents(self) -> None:
+        """Makes the plan again where more was read since."""
+        standing = self.session.workspace.library.standing
+        if self._draft is None or self._draft.plan.privacy is Privacy.METADATA:
+            return
+        if standing.reading is Reading.DONE and standing.state != self._draft.documents:
+            self._plan()
 
     def _ask_host(self, setup: Setup) -> None:
         """Asks once, in the background, the host that would get the prompt; the plan waits for nothing."""
@@ -193,6 +209,7 @@ class DraftScreen(Room):
                 (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
+        rows[4:4] = standing_lines(self.session.workspace.library.standing, plan)
         account = self.desk.workspace.accounts.get(setup.profile.name)
         if account is not None and account.base != setup.endpoint.base:
             account = None

@@ -19,6 +19,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
+from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
 from amx_tui.screens.review_card import card_of
 from amx_tui.screens.review_listing import Suggestions, Wanted, decided_text, shown_alternative
@@ -206,7 +207,7 @@ class ReviewScreen(Room):
             self._current = row.target
             self._marked = 0
             card.jump(0)
-            self._read_evidence(row.target)
+            self._read_evidence(row)
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
         now = self.session.catalog.comment(row.target)
@@ -216,10 +217,11 @@ class ReviewScreen(Room):
         width = card.scrollable_content_region.width
         card.show(card_of(self.session, row, self._marked, now, state, width))
 
-    def _read_evidence(self, target: Target) -> None:
-        table = self.session.catalog.table(target)
+    def _read_evidence(self, row: ReviewRow) -> None:
+        table = self.session.catalog.table(row.target)
         if table is not None and not self.session.evidence_at_hand(table.target):
             self.do(self.session.read_evidence(table), only="evidence")
+        self.do(self.session.read_passages(row), only="passages")
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives
@@ -374,6 +376,14 @@ class ReviewScreen(Room):
             card.jump(0)
         else:
             card.jump(card.scroll_offset.y + max(card.size.height - 1, 1))
+
+    def action_passages(self) -> None:
+        row = self._row
+        passages = self.session.passages_at_hand(row) if row is not None else ()
+        if row is None or not passages:
+            say(self, "No document and no code went along with this one.")
+            return
+        self.app.push_screen(PassagesDialog(row.target.table, passages))
 
     def action_copy(self) -> None:
         row = self._row

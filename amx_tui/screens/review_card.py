@@ -12,6 +12,7 @@ from amx_tui.catalog.model import Column, Table
 from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import ReviewRow, State
+from amx_tui.screens.documents import sent_line
 from amx_tui.widgets.plain import Line, Piece
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
 from amx_tui.widgets.stream_view import wrap
@@ -50,6 +51,8 @@ def card_of(
         if evidence is not None and evidence.samples:
             words = " · ".join(one_line(sample, 40) for sample in evidence.samples)
             rows.append([("samples ", "dim"), (words, ""), (f" ({session.privacy.value})", "dim")])
+    if passages := session.passages_at_hand(row):
+        rows.append(sent_line(passages))
     said = "decided along with others of its name, never drafted"
     if row.run is not None:
         said = f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}"

@@ -11,6 +11,7 @@ from amx_tui.config.model import Key, Privacy, Profile, Settings
 from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import Plan, RunEvent, Scope
 from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import (
     Allowance,
     CallEvent,
@@ -70,6 +71,8 @@ def plan_of(
     setup: Setup | None = None,
     evidence: Mapping[Target, Mapping[str, ColumnEvidence]] | None = None,
     cap_usd: float | None = None,
+    passages: Mapping[Target, Sequence[Passage]] | None = None,
+    privacy: Privacy = Privacy.SHAPES,
 ) -> Plan:
     catalog = Catalog(tables or (table_of(),))
     targets = choose_targets(catalog, Scope())
@@ -80,8 +83,9 @@ def plan_of(
         setup or setup_of(),
         database="sqlite:/demo.db",
         scope=scope_in_words(targets),
-        privacy=Privacy.SHAPES,
+        privacy=privacy,
         cap_usd=cap_usd,
+        passages=passages,
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
 from amx_tui.drafting.prompt import CLOSING, OPENING, Style, build_messages, keep_only, system_text
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Message
 from tests.drafting.parts import table_of
 
@@ -107,11 +108,18 @@ def test_no_value_can_close_the_marks_or_begin_a_line(value: str, name: str) -> 
     target = table.column_target(table.columns[0])
     evidence = {name: ColumnEvidence(0.0, 1, (value, value))}
     messages = build_messages(
-        table, [target], evidence, Style(), hint=value, earlier={target: [value]}
+        table,
+        [target],
+        evidence,
+        Style(),
+        hint=value,
+        earlier={target: [value]},
+        passages=[Passage(value, 1, value, value)],
     )
     lines = read_evidence(messages)
     assert lines[-1]["column"] == name  # exactly: the answer must name it so
-    assert len(lines) == 2 + ("hint" in lines[1])
+    assert lines[1]["passage"] == value
+    assert len(lines) == 3 + ("hint" in lines[2])
     messages[-1].content.encode("utf-8")  # can be sent
 
 
@@ -138,5 +146,9 @@ def test_asking_for_a_part_keeps_its_evidence_word_for_word(chosen: set[int]) ->
     targets = [table.target, *(table.column_target(column) for column in table.columns)]
     evidence = {column.name: ColumnEvidence(0.1, 7, ("a", "b")) for column in table.columns}
     part = [target for place, target in enumerate(targets) if place in chosen]
-    whole = build_messages(table, targets, evidence, Style(), hint="shorter")
-    assert keep_only(whole, part) == build_messages(table, part, evidence, Style(), hint="shorter")
+    told = [Passage("docs/a.md", 3, "BUKRS:\ncompany code", "Tables"), Passage("b.sql", 1, "x")]
+
+    def ask(those: list[Target]) -> tuple[Message, ...]:
+        return build_messages(table, those, evidence, Style(), hint="shorter", passages=told)
+
+    assert keep_only(ask(targets), part) == ask(part)

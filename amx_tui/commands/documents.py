@@ -1,0 +1,149 @@
+"""The documents and code that config.yml names, read in the background: what a draft asks for passages,
+and what is told of where the reading stands. Nothing of it leaves the machine by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Table
+from amx_tui.config.model import Config, Folders, Sources
+from amx_tui.evidence.model import EvidenceProblem, Passage, Reading, Standing
+
+if TYPE_CHECKING:  # sqlite3 and what reads files come with the first folder
+    from amx_tui.evidence.index import Index
+    from amx_tui.evidence.retrieval import Retrieval
+
+Listener = Callable[[Standing], None]
+
+# Seconds that leaving waits for a file that is just being read.
+_PATIENCE = 2.0
+
+
+def named_folders(config: Config) -> tuple[Path, ...]:
+    """The folders and files of the active profiles of documents and code, each once."""
+
+    def of(sources: Sources) -> list[Path]:
+        paths = [path for name in sources.active for path in sources.paths.get(name, ())]
+        # `~` is the person's home; a URL is no folder of this machine.
+        return [_absolute(path) for path in paths if path.strip() and "://" not in path]
+
+    return tuple(dict.fromkeys([*of(config.documents), *of(config.code)]))
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:  # the home of a user who is not known
+        return Path(path).absolute()
+
+
+class Library:
+    """One for a workspace. `standing` may be read from any thread; `begin` starts the reading in a
+    thread of its own, which dies with the program."""
+
+    def __init__(self, folders: Folders, read_config: Callable[[], Config]) -> None:
+        self._folders = folders
+        self._read_config = read_config
+        self._lock = threading.Lock()  # of `find` and of what it uses
+        self._index: Index | None = None
+        self._retrieval: Retrieval | None = None
+        self._thread: threading.Thread | None = None
+        self._is_unwanted = threading.Event()
+        self.standing = Standing()
+
+    @property
+    def is_reading(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def begin(self, told: Listener) -> None:
+        """Reads what is new or changed in the folders; `told` hears of it in the reading thread, last
+        of how it ended. Where it is under way already, it goes on, for whom it was begun."""
+        if self.is_reading:
+            return
+        self._is_unwanted.clear()
+        self._thread = threading.Thread(
+            target=self._read, args=(told,), name="documents", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the reading came to its end within that time."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return not self.is_reading
+
+    def stop(self) -> None:
+        """Ends the reading; what was read is kept."""
+        self._is_unwanted.set()
+        self.wait(_PATIENCE)
+        if not self.is_reading:
+            with self._lock:
+                self._let_go()
+
+    def find(self, table: Table) -> tuple[Passage, ...]:
+        """The passages that tell most of `table`, best first; none before everything is read, so that
+        a draft does not depend on how far the reading came. Blocking."""
+        with self._lock, contextlib.suppress(EvidenceProblem):  # told at the next reading
+            if self._retrieval is not None and self.standing.reading is Reading.DONE:
+                return self._retrieval.find(table)
+        return ()
+
+    def _let_go(self) -> None:
+        self._retrieval = None
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def _read(self, told: Listener) -> None:
+        def say(standing: Standing) -> None:
+            self.standing = standing
+            told(standing)
+
+        try:
+            roots = named_folders(self._read_config())
+        except Problem:  # a broken config.yml is told where its profiles are needed
+            roots = ()
+        if not roots:
+            with self._lock:
+                self._let_go()
+            say(Standing())
+            return
+        from amx_tui.evidence.index import Index, Stopped
+        from amx_tui.evidence.retrieval import Retrieval
+
+        with self._lock:
+            if self._index is None or self._index.roots != roots:
+                self._let_go()
+                never = (self._folders.config, self._folders.cache)
+                self._index = Index(self._folders.evidence, roots, never=never)
+            index = self._index
+        before = self.standing
+        try:
+            standing = index.refresh(say, self._is_unwanted.is_set)
+        except Stopped:
+            self.standing = Standing()
+            return
+        except EvidenceProblem as problem:
+            with self._lock:
+                self._retrieval = None
+            say(Standing(Reading.FAILED, problems=(problem,)))
+            return
+        except Exception as error:  # a fault of ours must not end in silence
+            with self._lock:
+                self._retrieval = None
+            fault = EvidenceProblem(
+                "Documents and code cannot be read",
+                f"{type(error).__name__}",
+                "Drafts go without them",
+            )
+            say(Standing(Reading.FAILED, problems=(fault,)))
+            return
+        with self._lock:
+            if self._retrieval is None or standing.state != before.state:
+                self._retrieval = Retrieval(index, standing.passages)
+        say(standing)
