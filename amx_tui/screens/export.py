@@ -40,6 +40,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
         self._stem = stem
         self._formats = list(FORMATS.values())
         self._what = self._formats[0].usual
+        self._offered = -1  # the format that name and contents are shown for
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog") as box:
@@ -68,6 +69,11 @@ class ExportDialog(ModalScreen[ExportWish | None]):
         return self.query_one("#formats", RowList).cursor
 
     def _offer(self) -> None:
+        """What usually belongs to the format under the cursor; a key may come before it is heard that
+        the cursor moved, so that every key asks for it."""
+        if self._offered == self._format_index:
+            return
+        self._offered = self._format_index
         row = self._formats[self._format_index]
         self.query_one("#path", Input).value = row.offered(self._stem)
         self._what = row.usual
@@ -81,12 +87,14 @@ class ExportDialog(ModalScreen[ExportWish | None]):
                 [
                     (" goes in  ", "dim"),
                     (_WORDS[self._what], "strong"),
-                    (f"   w  {_WORDS[other]}", "dim"),
+                    ("   w ", "key"),
+                    (f" {_WORDS[other]}", "dim"),
                 ],
             ]
         )
 
     def action_what(self) -> None:
+        self._offer()
         self._what = next(what for what in What if what is not self._what)
         self._show_what()
 
@@ -96,6 +104,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
 
     @on(RowList.Chosen)
     def _chosen(self) -> None:
+        self._offer()
         self.query_one("#path").focus()
 
     @on(Input.Submitted)

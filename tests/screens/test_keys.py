@@ -280,6 +280,7 @@ SCREENS = {
             ("bulk", "bulk", "BulkDialog"),
             ("same", "same_name", "SameNameDialog"),
             ("show", "show", "ShowDialog"),
+            ("passages", "documents", "PassagesDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
             ("finding", "doctor", "Finding"),
