@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 
 from amx_tui.base.text import one_line
 
@@ -94,14 +95,19 @@ def _mask_token_but_no_name(match: re.Match[str]) -> str:
     return match[0] if _NAME.fullmatch(match[0]) else _mask_token(match)
 
 
-# In the order in which they are tried; the shape that one leaves is not recognised by the next.
-_SENSITIVE = (
+_DIGITS = frozenset("0")  # stands for all ten
+_AT = frozenset("@")
+# In the order in which they are tried; the shape that one leaves is not recognised by the next. First,
+# what an ASCII text in lower case has to have any of for the pattern to be worth trying: most lines of a
+# document have none, and looking for a few characters takes a hundredth of the time.
+_SENSITIVE: tuple[tuple[frozenset[str], re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     # A user and password inside a URL, then an address.
-    (re.compile(r"(?<=://)[^\s/@]+:[^\s/@]*(?=@)"), _mask_match),
-    (re.compile(r"""[^\s<>"'(),:;@\[\]{}]+@[^\s<>"'(),:;@\[\]{}]+"""), _mask_match),
+    (_AT, re.compile(r"(?<=://)[^\s/@]+:[^\s/@]*(?=@)"), _mask_match),
+    (_AT, re.compile(r"""[^\s<>"'(),:;@\[\]{}]+@[^\s<>"'(),:;@\[\]{}]+"""), _mask_match),
     # Keys and tokens: known prefixes (OpenAI, Moonshot, GitHub, GitLab, AWS, Slack, Google, JWT), what
     # follows a telling name, and long runs of letters mixed with digits.
     (
+        frozenset(("-", "_", "akia", "asia", "aiza", "eyj")),
         re.compile(
             r"\b(?:sk|pk|rk|ghp|gho|ghs|ghu|github_pat|glpat|xox[abeoprs])[-_][\w-]{8,}"
             r"|\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bAIza[\w-]{20,}"
@@ -111,6 +117,18 @@ _SENSITIVE = (
         _mask_match,
     ),
     (
+        frozenset(
+            (
+                "bearer ",
+                "basic ",
+                "password=",
+                "passwd=",
+                "secret=",
+                "token=",
+                "api_key=",
+                "apikey=",
+            )
+        ),
         re.compile(
             r"(?<=bearer )\S+|(?<=basic )\S{8,}"
             r"|(?:(?<=password=)|(?<=passwd=)|(?<=secret=)|(?<=token=)|(?<=api_key=)|(?<=apikey=))"
@@ -119,13 +137,18 @@ _SENSITIVE = (
         ),
         _mask_match,
     ),
-    (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]){11,30}\b", re.ASCII | re.IGNORECASE), _mask_iban),
-    (re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII), _mask_card),
-    (re.compile(r"(?<![\w-])[A-Za-z0-9+/_-]{24,}={0,2}(?![\w-])", re.ASCII), _mask_token),
+    (
+        _DIGITS,
+        re.compile(r"\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]){11,30}\b", re.ASCII | re.IGNORECASE),
+        _mask_iban,
+    ),
+    (_DIGITS, re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII), _mask_card),
+    (_DIGITS, re.compile(r"(?<![\w-])[A-Za-z0-9+/_-]{24,}={0,2}(?![\w-])", re.ASCII), _mask_token),
     # National number (US), then phones: international, with a bracketed or a leading-zero area
     # code, and North American.
-    (re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"), _mask_match),
+    (frozenset("-"), re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"), _mask_match),
     (
+        _DIGITS,
         re.compile(
             r"(?<![\w+])\+\d[\d ()/.-]{5,}\d"
             r"|(?<!\d)\(\d{2,5}\)[ \d/.-]{4,}\d"
@@ -136,12 +159,24 @@ _SENSITIVE = (
         _mask_match,
     ),
 )
+_DIGIT = re.compile("[0-9]")
+_SIGNS = tuple(sorted({sign for needs, *_ in _SENSITIVE for sign in needs} - {*_DIGITS}))
 
 
 def mask_sensitive(text: str, *, keeps_names: bool = False) -> str:
     """`text` with e-mail addresses, phone, card, bank and national numbers, keys and tokens as shapes.
     `keeps_names`: in prose and code, a long word that reads as the name of a table or file stays."""
-    for pattern, replace in _SENSITIVE:
+    present: list[str] | None = None
+    if text.isascii():
+        low = text.lower()
+        present = [sign for sign in _SIGNS if sign in low]
+        if _DIGIT.search(low):
+            present += _DIGITS
+        if not present:
+            return text
+    for needs, pattern, replace in _SENSITIVE:
+        if present is not None and needs.isdisjoint(present):
+            continue
         if keeps_names and replace is _mask_token:
             replace = _mask_token_but_no_name
         text = pattern.sub(replace, text)

@@ -148,8 +148,10 @@ _TOLD = re.compile(
     r"""(?P<value>"[^"]*"|'[^']*'|[^\s"',;|]+)""",
     re.IGNORECASE,
 )
-# No pattern of what is sensitive can match a text that has none of these.
-_SUSPECT = re.compile(r"[@+(]|\d{3}|[A-Za-z0-9+/_-]{10}|[bB](?:earer|asic) |[:=]")
+# What an ASCII text in lower case has to have any of for `_TOLD` to be worth trying.
+_TELLING = (
+    "passw", "passphrase", "kennwort", "pwd", "secret", "token", "key", "credential", "identified",
+)  # fmt: skip
 
 
 def make_safe(text: str) -> str:
@@ -176,9 +178,10 @@ def _mask_line(line: str) -> str:
 
 
 def _mask_piece(piece: str) -> str:
-    if _SUSPECT.search(piece) is None:
-        return piece
-    return mask_sensitive(_TOLD.sub(_mask_told, piece), keeps_names=True)
+    low = piece.lower()
+    if not piece.isascii() or [word for word in _TELLING if word in low]:
+        piece = _TOLD.sub(_mask_told, piece)
+    return mask_sensitive(piece, keeps_names=True)
 
 
 def _mask_told(match: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from amx_tui.catalog.model import Table
 from amx_tui.evidence.index import Index
@@ -159,8 +160,10 @@ def _best(candidates: dict[int, set[str]], weights: dict[str, float]) -> list[in
 
 def _share_told(passage: Passage, names: set[str]) -> float:
     """How much of a passage is more than its names, 0 to 1."""
-    others = sum(1 for word in _WORD.findall(passage.text) if word.casefold() not in names)
-    return min(others / (_WORDS_A_NAME * len(names)), 1.0)
+    enough = _WORDS_A_NAME * len(names)
+    words = (match[0].casefold() for match in _WORD.finditer(passage.text))
+    others = islice((word for word in words if word not in names), enough)
+    return sum(1 for _ in others) / enough
 
 
 def _order(passage: Passage) -> tuple[str, int, int]:
