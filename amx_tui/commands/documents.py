@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Table
-from amx_tui.config.model import Config, Folders, Sources
-from amx_tui.evidence.model import EvidenceProblem, Passage, Reading, Standing
+from amx_tui.config.model import Config, Folders, Privacy, Sources
+from amx_tui.evidence.model import EvidenceProblem, Passage, Reading, Skipped, Standing
 
 if TYPE_CHECKING:  # sqlite3 and what reads files come with the first folder
+    from amx_tui.drafting.model import Plan
     from amx_tui.evidence.index import Index
     from amx_tui.evidence.retrieval import Retrieval
 
@@ -71,8 +73,8 @@ class Library:
         )
         self._thread.start()
 
-    def wait(self, seconds: float) -> bool:
-        """Whether the reading came to its end within that time."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether the reading came to its end within that time; without one, when it did."""
         if self._thread is not None:
             self._thread.join(seconds)
         return not self.is_reading
@@ -147,3 +149,43 @@ class Library:
             if self._retrieval is None or standing.state != before.state:
                 self._retrieval = Retrieval(index, standing.passages)
         say(standing)
+
+
+def standing_words(standing: Standing, plan: Plan) -> Iterator[tuple[str, str]]:
+    """What goes along with `plan`, how much was read and what was left out: what a line is about, and
+    the rest of the line. Nothing where config.yml names no documents and no code."""
+    if standing.reading is Reading.NOT_YET:
+        return
+    if plan.privacy is Privacy.METADATA:
+        yield "no document and no code goes along at metadata", ""
+    elif standing.reading is Reading.GOING_ON:
+        said = "looking for files …"
+        if standing.total:
+            said = f"reading {number(standing.done)} of {number(standing.total)} files …"
+        yield said, " the draft is made again when they are read"
+    elif standing.reading is Reading.FAILED:
+        for problem in standing.problems:
+            yield problem.what, f": {problem.why}"
+    else:
+        left_out = [f"{number(count)} {why.value}" for why, count in standing.skipped.items()]
+        more = f" · left out: {', '.join(left_out)}" if left_out else ""
+        yield _what_goes_along(plan), f" · {_count(standing.files, 'file')} read{more}"
+        if count := standing.skipped.get(Skipped.LACKS_EXTRA):
+            install = "python -m pip install 'amx-tui[docs]' reads them"
+            yield f"{number(count)} PDF or Word: {install}", ""
+        for problem in standing.problems:
+            yield problem.what, ""
+
+
+def _what_goes_along(plan: Plan) -> str:
+    by_table = {batch.table: batch.passages for batch in plan.batches}
+    passages = {passage for told in by_table.values() for passage in told}
+    if not passages:
+        return "no passage tells of these tables"
+    files = {passage.path for passage in passages}
+    go = "go" if len(passages) > 1 else "goes"
+    return f"{_count(len(passages), 'passage')} of {_count(len(files), 'file')} {go} along"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{number(count)} {what}{'s' if count != 1 else ''}"

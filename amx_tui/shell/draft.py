@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
+from amx_tui.commands.documents import standing_words
 from amx_tui.commands.drafting import prepare_draft
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
+from amx_tui.evidence.model import Standing
 from amx_tui.shell.opening import open_workspace
 from amx_tui.shell.plain import (
     DONE,
@@ -85,7 +87,7 @@ def _draft(options: argparse.Namespace) -> int:
     with asyncio.Runner() as runner:
         try:
             draft = runner.run(_prepare(options, session))
-            for line in _facts(draft):
+            for line in _facts(draft, session.workspace.library.standing):
                 say(line, quietly=options.json)
             if options.dry_run:
                 _show_requests(draft, is_json=options.json)
@@ -130,6 +132,9 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
             "What you asked for is described or decided already",
             "Add --again to draft it all the same",
         )
+    if session.privacy is not Privacy.METADATA:
+        # Nobody watches who could make the draft again.
+        await asyncio.to_thread(session.workspace.library.wait)
     return await asyncio.to_thread(
         prepare_draft,
         session.workspace,
@@ -141,7 +146,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
     )
 
 
-def _facts(draft: Draft) -> Iterator[str]:
+def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     plan, setup = draft.plan, draft.setup
     estimate, endpoint = plan.estimate, setup.endpoint
     requests = len(plan.batches)
@@ -152,6 +157,8 @@ def _facts(draft: Draft) -> Iterator[str]:
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
     yield f"at: {one_line(endpoint.base)}, key: {endpoint.key.source if endpoint.key else 'none'}"
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
+    for said, more in standing_words(documents, plan):
+        yield f"documents and code: {said}{more}"
     yield (
         f"size: {requests} request{'s' if requests != 1 else ''}, about"
         f" {number(estimate.input_tokens)} tokens in, {number(estimate.output_tokens)} out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amx_tui.evidence.chunks import LARGEST, cut
@@ -17,11 +17,13 @@ pieces = st.one_of(
 texts = st.lists(pieces, max_size=30).map("".join)
 
 
+@settings(deadline=None)
 @given(texts, st.sampled_from(KINDS))
 def test_the_passages_one_after_another_are_the_text(text: str, kind: str) -> None:
     assert "".join(chunk.text for chunk in cut(text, kind)) == text
 
 
+@settings(deadline=None)
 @given(texts, st.sampled_from(KINDS))
 def test_every_passage_says_in_which_line_it_begins(text: str, kind: str) -> None:
     place = 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amx_tui.evidence.folders import File, find_files
@@ -82,6 +82,7 @@ def test_what_tells_of_columns_stays_as_it_is(line: str) -> None:
     assert make_safe(line) == line
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("a\r\nb\rc\x0bd\x0ce\u2028f\x85g")
 @example("\x1b]0;title\n\x07 \x1b[31m")

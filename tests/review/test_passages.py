@@ -55,7 +55,9 @@ def test_what_was_not_drafted_has_none(store: Store) -> None:
     assert store.passages(run + 1, BUKRS) == ()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
+)
 @given(st.text(st.characters()), st.text(st.characters(), min_size=1))
 def test_any_text_comes_back_as_it_was(store: Store, text: str, path: str) -> None:
     told = (Passage(path, 1, text, text),)

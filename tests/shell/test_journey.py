@@ -283,3 +283,19 @@ def test_names_that_are_escapes_command_no_terminal(
     command("apply", path, "--dry-run")
     for format in ("sql", "dbt", "dbt-models", "markdown", "csv", "json", "tbls"):
         command("export", path, "--format", format, "--output", tmp_path / f"out.{format}")
+
+
+def test_documents_go_along_as_they_do_on_the_screen(
+    legacy: Path, profile: Path, provider: ScriptedProvider, home: Path
+) -> None:
+    docs = legacy.parent / "dictionary"
+    docs.mkdir()
+    (docs / "fi.md").write_text("WAERS is the currency of the document.")
+    with profile.open("a") as file:
+        file.write(f"doc_profiles:\n  fi: [{docs}]\nactive_doc_profile: fi\n")
+    shown = command("draft", legacy, "BKPF.WAERS", "--dry-run")
+    assert "dictionary/fi.md:1" in shown and "WAERS is the currency of the document." in shown
+    asked = command("draft", legacy, "BKPF.WAERS", typed="\n")
+    assert "documents and code: 1 passage of 1 file goes along" in asked
+    shown = command("draft", legacy, "BKPF.WAERS", "--dry-run", "--privacy", "metadata")
+    assert "fi.md" not in shown and "currency of the document" not in shown
