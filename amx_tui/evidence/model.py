@@ -34,7 +34,7 @@ class Passage:
 class Skipped(StrEnum):
     """Why a file that stands in a folder is not read; what it is called where it is counted."""
 
-    SECRET = "with secrets, by their names"
+    SECRET = "that may hold secrets"
     OUTSIDE = "links that lead elsewhere"
     HUGE = "too large"
     BINARY = "binary"
