@@ -57,7 +57,7 @@ class Answers:
     the key that counts while none is typed, `lost` why there is none behind a reference. `has_base`: a
     base stands in the field, and is not only what the provider has."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)  # the key is among them
     provider: Provider
     model: Model
     taken: Sequence[str] = ()

@@ -4,7 +4,7 @@ nothing of what is asked."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import events
@@ -40,7 +40,7 @@ class Note:
 
     words: str
     ink: str = "dim"
-    offer: str = ""
+    offer: str = field(default="", repr=False)  # may be a key
     offer_words: str = ""
 
     @property

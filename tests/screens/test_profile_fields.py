@@ -186,5 +186,8 @@ def test_a_key_that_stands_readable_in_the_file_can_be_moved() -> None:
     note = judge("api_key", replace(answers(old=plain), keyring=USABLE))
     assert note is not None and note.offer == plain.api_key
     assert plain.api_key not in note.words + note.offer_words
+    # Nor where a debugger, a log or a failing test shows what the form knows.
+    typed = replace(answers(old=plain, api_key=plain.api_key), keyring=USABLE)
+    assert plain.api_key not in repr(note) + repr(typed)
     none = KeyringState(False, "none", "no keyring")
     assert judge("api_key", replace(answers(old=plain), keyring=none)) is None

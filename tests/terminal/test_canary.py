@@ -70,6 +70,8 @@ def give_key(terminal: Terminal, give: Callable[[str], None]) -> None:
         terminal.press("tab")
         if field:
             terminal.wait_for_field(field)
+    # The row above stands near it as well: what is beside it tells that it has the focus.
+    terminal.wait_for("Paste it; it is not shown")
     give(CANARY)
     terminal.wait_for("•" * 8)
 
