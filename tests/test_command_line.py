@@ -91,3 +91,18 @@ def test_the_name_of_a_connection_in_a_broken_file_points_at_the_file(
     (clean_environment / "warehouse").write_text("no database")
     assert main(["warehouse"]) == 2
     assert "not a database" in capsys.readouterr().err
+
+
+def test_a_name_that_is_neither_a_file_nor_a_connection_lists_the_connections(
+    clean_environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(clean_environment)
+    assert main(["warehose"]) == 2
+    assert "config.yml has no connection of that name either\n" in capsys.readouterr().err
+    folder = clean_environment / ".amx"
+    folder.mkdir()
+    (folder / "config.yml").write_text("db_profiles:\n  warehouse: {backend: sqlite}\n  crm: {}\n")
+    assert main(["warehose"]) == 2
+    assert "either; it has warehouse\n" in capsys.readouterr().err
+    assert main(["zzz"]) == 2
+    assert "either; it has warehouse, crm\n" in capsys.readouterr().err
