@@ -351,6 +351,8 @@ class Run:
                 state is RunState.FAILED and work.phase in (Phase.THINKING, Phase.ANSWERING)
             )
             if not may_end and not work.has_ended and work.task is not None:
+                if state is RunState.FAILED:  # it would be refused as well
+                    self.spending.refused(work.outlay)
                 work.task.cancel()
         self.spending.end()
         self._changed.set()

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from amx_tui.base.amounts import balance_words
+from amx_tui.base.amounts import balance_words, number
 from amx_tui.base.times import moment_in
 from amx_tui.llm.body import output_budget, pinned_parameters, raised_budget, request_body
 from amx_tui.llm.countdown import Countdown
@@ -313,7 +313,7 @@ class Call:
             fault = "it holds characters that no key has"
             raise CallFailed(describe(FailureKind.KEY_REJECTED, setup, key_fault=fault))
         if setup.model.context is not None and prompt_tokens >= setup.model.context:
-            counted = f"about {prompt_tokens} tokens"
+            counted = f"about {number(prompt_tokens)} tokens"
             raise CallFailed(describe(FailureKind.CONTEXT_OVERFLOW, setup, counted=counted))
 
     def _nothing_visible(self, finish: str, budget: int) -> Failure:
@@ -321,7 +321,11 @@ class Call:
         if finish != "length":
             return describe(FailureKind.NOTHING_VISIBLE, setup)
         failure = describe(
-            FailureKind.NOTHING_VISIBLE, setup, budget=str(budget), more=str(2 * budget)
+            FailureKind.NOTHING_VISIBLE,
+            setup,
+            spent=number(budget),
+            budget=str(budget),
+            more=str(2 * budget),
         )
         # The same budget would be spent the same way.
         return replace_retried(failure, False)

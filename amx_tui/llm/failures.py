@@ -307,7 +307,7 @@ FAILURES: Mapping[FailureKind, FailureRow] = MappingProxyType(
         ),
         FailureKind.NOTHING_VISIBLE: FailureRow(
             what=(
-                "{model} spent all {budget} tokens on thinking and answered nothing",
+                "{model} spent all {spent} tokens on thinking and answered nothing",
                 "{model} answered nothing",
             ),
             why=(

@@ -272,6 +272,16 @@ async def test_a_refused_key_ends_the_run_with_one_failure(provider: ScriptedPro
     assert board.remedy
 
 
+async def test_what_waits_beside_a_refused_key_costs_nothing(provider: ScriptedProvider) -> None:
+    refused = error(401, "Invalid Authentication", "invalid_authentication_error")
+    provider.answer = lambda _: refused if len(provider.calls) == 3 else stall()
+    async with going(provider, plan_of(table_of("BSEG", 40)), concurrency=3) as run:
+        events, _ = await drive(run)
+    assert isinstance(events[-1], RunEnded) and events[-1].state is RunState.FAILED
+    assert not [event for event in events if isinstance(event, UsageReported)]
+    assert run.spending.cost_usd == 0
+
+
 def refusing(*names: str):  # type: ignore[no-untyped-def]
     """A provider whose filter refuses each request that asks for one of these columns."""
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from amx_tui import __version__
+from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
 from amx_tui.config.model import Settings
 from amx_tui.llm.client import Call, Client
@@ -193,7 +194,7 @@ async def test_the_second_time_it_says_which_variable_gives_more_room(
     assert failure is not None
     assert failure.kind is FailureKind.NOTHING_VISIBLE
     assert "AMX_LLM_MIN_MAX_TOKENS" in failure.remedy
-    assert "131072" in failure.what
+    assert number(131_072) in failure.what
     assert not failure.is_retried
     assert len(provider.requests) == 2
 
