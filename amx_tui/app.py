@@ -292,10 +292,18 @@ class AmxApp(App[None]):
             self._was_running = self.session.is_running
             if self._was_running:
                 gc.freeze()  # what the run imported
-        if isinstance(event, CatalogRead) and event.is_whole:
+        if isinstance(event, CatalogRead) and event.is_whole and not self.workspace.resumes:
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
+            if self.workspace.resumes:
+                self.workspace.resumes = False
+                self.run_worker(self._go_on(), group="interrupted", exclusive=True)
+
+    async def _go_on(self) -> None:
+        from amx_tui.screens.resume import go_on
+
+        await go_on(self, self.session)
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

@@ -35,6 +35,7 @@ examples:
   amx-tui postgresql://me@host/sales
   amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
+  amx-tui --resume             go on with the run that was killed or stopped last
 
 as plain text, for scripts and screen readers (--help after each tells more):
 {commands}
@@ -117,10 +118,17 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--offline", action="store_true", help="let nothing leave this machine: no call at all"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the newest run that lacks something; without a database, wherever that was",
+    )
     parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
     options = parser.parse_args(words)
     if options.speed is not None and options.database != "demo":
         parser.error("--speed is for the demo: a real model takes the time that it takes")
+    if options.resume and options.database == "demo":
+        parser.error("--resume is for a database of yours: press D in the demo")
     return options
 
 
@@ -149,6 +157,7 @@ def _open_workspace(options: argparse.Namespace) -> Workspace:
         profile=options.profile,
         offline=options.offline,
         speed=options.speed or 1.0,
+        resumes=options.resume,
     )
 
 

@@ -53,3 +53,36 @@ def open_named(workspace: Workspace, text: str) -> Connector:
         raise CatalogProblem(
             problem.what, f"config.yml has no connection of that name either{known}", problem.remedy
         ) from None
+
+
+def open_unfinished(workspace: Workspace) -> Connector:
+    """Opens the database of the newest run that lacks something: a file where it stood, else the
+    connection of `config.yml` that is the same database. Blocking.
+
+    Raises:
+        CatalogProblem: no run lacks anything; its database cannot be opened or found again.
+        StoreProblem: the runs cannot be read.
+    """
+    run = next(iter(workspace.store.unfinished()), None)
+    if run is None:
+        raise CatalogProblem(
+            "No run lacks anything",
+            "Every run brought what it was asked for",
+            "Start amx-tui with a database, mark what lacks a description and press d",
+        )
+    backend, _, place = run.database.partition(":")
+    if backend in ("sqlite", "duckdb"):
+        return open_named(workspace, place)
+    for name in workspace.read_config().connections:
+        try:
+            connector = open_named(workspace, name)
+        except Problem:
+            continue
+        if connector.identity == run.database:
+            return connector
+        connector.close()
+    raise CatalogProblem(
+        f"The database of run {run.id} is not found: {one_line(run.label, 80)}",
+        "It is no file, and none of the connections of config.yml that can be opened leads there",
+        "Name it: amx-tui DATABASE --resume",
+    )

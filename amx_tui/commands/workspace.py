@@ -27,7 +27,8 @@ class Workspace:
     stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
     demo's profile is its own, so `can_edit_profiles` is false there. `metadata_only` holds where the
     connection forbids reading rows (AMX's `profiling_mode: metadata`). `offline` forbids every call;
-    `price_sources` are asked for prices, None for the public ones."""
+    `price_sources` are asked for prices, None for the public ones. `resumes`: the newest run that lacks
+    something is gone on with as soon as its database is read."""
 
     folders: Folders
     environ: Mapping[str, str]
@@ -42,6 +43,7 @@ class Workspace:
     can_edit_profiles: bool = True
     metadata_only: bool = False
     offline: bool = False
+    resumes: bool = False
     price_sources: tuple[PriceSource, ...] | None = None
     accounts: dict[str, Account] = field(default_factory=dict)  # by profile, as last told
 

@@ -372,8 +372,8 @@ class Store:
             ).fetchall()
             return tuple(self._decoded(read_run_record, row) for row in found)
 
-    def unfinished(self, database: str) -> tuple[RunRecord, ...]:
-        """The runs that drafted less than they were asked for and that no process is at, newest
+    def unfinished(self, database: str | None = None) -> tuple[RunRecord, ...]:
+        """The runs, of one database or of all, that drafted less than they were asked for and that no process is at, newest
         first, however they ended."""
         return tuple(
             record

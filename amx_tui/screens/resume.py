@@ -11,7 +11,22 @@ from textual.app import App
 from amx_tui.base.problem import Problem
 from amx_tui.commands.session import Session
 from amx_tui.screens.question import Question
-from amx_tui.widgets.plain import Line
+from amx_tui.widgets.plain import Line, say
+
+
+async def go_on(app: App[Any], session: Session) -> None:
+    """Shows what the newest run lacks as a draft, which sends nothing before it is told to."""
+    from amx_tui.screens.draft import DraftScreen
+
+    try:
+        found = await session.find_unfinished()
+    except Problem:
+        return  # as below
+    if found is None:
+        say(app.screen, "No run of this database lacks anything.")
+        return
+    run, missing = found
+    app.push_screen(DraftScreen(frozenset(missing), run=run.id))
 
 
 async def offer_to_go_on(app: App[Any], session: Session) -> None:

@@ -17,8 +17,10 @@ def open_workspace(
     profile: str | None = None,
     offline: bool = False,
     speed: float = 1.0,
+    resumes: bool = False,
 ) -> Workspace:
-    """The person's own workspace, or the demo's, with `database` opened where one is named. Blocking.
+    """The person's own workspace, or the demo's, with `database` opened where one is named; with
+    `resumes`, that of the run to go on with where none is. Blocking.
 
     Raises:
         Problem: the database cannot be opened, or a variable cannot be obeyed.
@@ -35,8 +37,11 @@ def open_workspace(
     workspace = real_workspace(os.environ, find_folders(os.environ))
     workspace.profile_name = profile
     workspace.offline = offline
-    if database:
-        from amx_tui.commands.opening import open_named
+    workspace.resumes = resumes
+    if database or resumes:
+        from amx_tui.commands.opening import open_named, open_unfinished
 
-        workspace.connector = open_named(workspace, database)
+        workspace.connector = (
+            open_named(workspace, database) if database else open_unfinished(workspace)
+        )
     return workspace

@@ -41,8 +41,14 @@ def test_killed_in_mid_run_it_goes_on_with_the_rest_alone(
     assert max(first.values()) == 1
 
     provider.answer = draft
-    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
     rest = UNDESCRIBED - 3
+    # From anywhere, and nothing is sent before it was seen.
+    terminal.start([*program, "--resume"])
+    terminal.wait_for("the rest of run 1", "word for word")
+    terminal.kill9()
+    assert len(provider.calls) == before
+
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
     terminal.wait_for(f"A run was interrupted. Go on with the other {rest}?",
                       f"3 of {UNDESCRIBED} were drafted")  # fmt: skip
     terminal.press("y")
