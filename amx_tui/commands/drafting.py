@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady, Offer
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Config, Key, Privacy, Profile
+from amx_tui.config.model import Config, Key, Privacy, Profile, Wishes
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
@@ -175,6 +176,8 @@ class _Material:
     passages: Mapping[Target, Sequence[Passage]] | None
     documents: str  # the state of what the passages are from
     privacy: Privacy
+    wishes: Wishes
+    glossary: Mapping[Target, Mapping[str, str]]
 
 
 def _gather(
@@ -208,7 +211,15 @@ def _gather(
         documents = workspace.library.standing.state
         found = {name: workspace.library.find(table) for name, table in tables.items() if table}
         passages = found if any(found.values()) else None
-    return _Material(catalog, wanted, evidence, passages, documents, privacy)
+    wishes = workspace.preferences.wishes(workspace.opened_as)
+    glossary: dict[Target, dict[str, str]] = {}
+    if wishes.glossary:
+        from amx_tui.evidence.glossary import read_glossary, terms_for
+
+        # A relative path is one beside tui.yml.
+        meanings = read_glossary(workspace.folders.config / Path(wishes.glossary).expanduser())
+        glossary = {name: terms_for(table, meanings) for name, table in tables.items() if table}
+    return _Material(catalog, wanted, evidence, passages, documents, privacy, wishes, glossary)
 
 
 def _make_draft(
@@ -235,6 +246,8 @@ def _make_draft(
         first_number=first_number,
         calibration=find_calibration(workspace, setup),
         passages=material.passages,
+        wishes=material.wishes,
+        glossary=material.glossary,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)

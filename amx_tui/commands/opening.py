@@ -36,10 +36,12 @@ def open_named(workspace: Workspace, text: str) -> Connector:
             settings = connection_settings(connection, environ=workspace.environ)
             opened = open_connection(connection.backend, settings, connection.name)
             workspace.metadata_only = settings.get("profiling_mode") == "metadata"
+            workspace.opened_as = connection.name
             return opened
     try:
         opened = open_database(text)
         workspace.metadata_only = False  # of the one that is open now, not of one that failed
+        workspace.opened_as = "" if "://" in text else Path(text).name
         return opened
     except CatalogProblem as problem:
         if Path(text).exists():

@@ -36,6 +36,7 @@ class Workspace:
     find_key: Callable[[Profile], Key | None]
     preferences: Preferences = field(default_factory=Preferences)
     connector: Connector | None = None
+    opened_as: str = ""  # the name of its connection, or of its file
     profile_name: str | None = None  # chosen on the command line or in Draft
     notice: str = ""
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None

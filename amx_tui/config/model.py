@@ -105,14 +105,41 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """How descriptions are to be written; None where nothing is said. `glossary` is a file with a word
+    and its meaning a line, `paraphrases` asks for one reading in several wordings."""
+
+    language: str | None = None
+    style: str | None = None
+    glossary: str | None = None
+    paraphrases: bool | None = None
+
+    def over(self, other: Wishes) -> Wishes:
+        """These, and where they say nothing the other ones."""
+        return Wishes(
+            self.language if self.language is not None else other.language,
+            self.style if self.style is not None else other.style,
+            self.glossary if self.glossary is not None else other.glossary,
+            self.paraphrases if self.paraphrases is not None else other.paraphrases,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
-    """`tui.yml`: what is ours alone."""
+    """`tui.yml`: what is ours alone. `connections` are wishes for the connection of that name, or for
+    the file of that name, which go before `descriptions`."""
 
     theme: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)  # action id -> keys, comma-separated
     privacy: Privacy = Privacy.SHAPES
     concurrency: int = 3
     problems: tuple[Problem, ...] = ()
+    descriptions: Wishes = field(default_factory=Wishes)
+    connections: Mapping[str, Wishes] = field(default_factory=dict)
+
+    def wishes(self, connection: str) -> Wishes:
+        """Those that hold for a connection."""
+        return self.connections.get(connection, Wishes()).over(self.descriptions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.config.file import read_root
 from amx_tui.config.folders import shown_path
-from amx_tui.config.model import ConfigProblem, Preferences, Privacy
+from amx_tui.config.model import ConfigProblem, Preferences, Privacy, Wishes
 from amx_tui.config.updating import update_file
 from amx_tui.config.yaml_edits import (
     NotEditable,
@@ -26,7 +27,10 @@ from amx_tui.config.yaml_edits import (
 from amx_tui.config.yaml_text import STRING, Kind, Node, others_are_same, plain_tag, read_text
 
 MOST_CONCURRENT = 32
-_KNOWN = ("theme", "privacy", "concurrency", "keys")
+_KNOWN = ("theme", "privacy", "concurrency", "keys", "descriptions", "connections")
+_TEXTS = ("language", "style", "glossary")
+_WISHES = (*_TEXTS, "paraphrases")
+_YES_NO = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def load_preferences(path: Path) -> Preferences:
@@ -57,6 +61,29 @@ def _read(top: dict[str, Node], name: str) -> Preferences:
 
     theme, privacy, concurrency = usual.theme, usual.privacy, usual.concurrency
     keys: dict[str, str] = {}
+    descriptions = Wishes()
+    connections: dict[str, Wishes] = {}
+
+    def wishes(path: str, value: Node) -> Wishes:
+        found: dict[str, Any] = {}
+        if value.resolved.kind is not Kind.MAPPING:
+            unusable(path, value, f"It has to say any of {', '.join(_WISHES)}")
+        for key, said in value.resolved.mapping().items():
+            text = said.resolved.text.strip()
+            if said.is_null:
+                continue
+            if key in _TEXTS and said.resolved.kind is Kind.SCALAR and text:
+                found[key] = text
+            elif key == "paraphrases" and text.lower() in _YES_NO:
+                found[key] = _YES_NO[text.lower()]
+            else:
+                why = (
+                    "It has to be true or false" if key == "paraphrases" else "It has to be a text"
+                )
+                known = f"There are {', '.join(_WISHES)}"
+                unusable(f"{path}.{key}", said, why if key in _WISHES else known)
+        return Wishes(**found)
+
     for key, value in top.items():
         node = value.resolved
         if node.is_null:
@@ -86,9 +113,18 @@ def _read(top: dict[str, Node], name: str) -> Preferences:
                     keys[action] = text
                 else:
                     unusable(f"keys.{action}", pressed, "It has to name keys, such as ctrl+d,f5")
+        elif key == "descriptions":
+            descriptions = wishes(key, value)
+        elif key == "connections":
+            if node.kind is not Kind.MAPPING:
+                unusable(key, value, "It has to be a list of connections or files, by name")
+            for name_, said in node.mapping().items():
+                connections[name_] = wishes(f"{key}.{name_}", said)
         else:
             unusable(key, value, f"There are {', '.join(_KNOWN)}")
-    return Preferences(theme, keys, privacy, concurrency, tuple(problems))
+    return Preferences(
+        theme, keys, privacy, concurrency, tuple(problems), descriptions, connections
+    )
 
 
 def save_preference(path: Path, key: str, value: str | int) -> None:

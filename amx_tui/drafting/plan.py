@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
-from amx_tui.config.model import Privacy
+from amx_tui.config.model import Privacy, Wishes
 from amx_tui.drafting.model import Batch, Calibration, Estimate, Plan, Scope, Thresholds
 from amx_tui.drafting.prompt import (
     Style,
@@ -121,6 +121,8 @@ def make_plan(
     first_number: int = 1,
     calibration: Calibration = UNCORRECTED,
     passages: Mapping[Target, Sequence[Passage]] | None = None,
+    wishes: Wishes | None = None,
+    glossary: Mapping[Target, Mapping[str, str]] | None = None,
 ) -> Plan:
     """Everything that a run would send, word for word, and what it is expected to cost.
 
@@ -141,9 +143,13 @@ def make_plan(
             announced, not what is packed into a batch: that keeps its margin.
         passages: What documents and code say of each table, best first; as many go along as there is
             room for, and none at `metadata`.
+        wishes: How the person wants descriptions to be written.
+        glossary: What the team's glossary says of the names of each table: names, and no row's value.
     """
     told = passages if passages and privacy is not Privacy.METADATA else {}
-    planner = _Planner(catalog, setup, evidence, hint, earlier or {}, calibration, told)
+    planner = _Planner(
+        catalog, setup, evidence, hint, earlier or {}, calibration, told, wishes, glossary or {}
+    )
     by_table: dict[Target, list[Target]] = {}
     for target in dict.fromkeys(targets):
         if catalog.holds(target):
@@ -230,11 +236,18 @@ class _Planner:
         earlier: Mapping[Target, Sequence[str]],
         calibration: Calibration,
         passages: Mapping[Target, Sequence[Passage]],
+        wishes: Wishes | None,
+        glossary: Mapping[Target, Mapping[str, str]],
     ) -> None:
         self.catalog = catalog
         self.calibration = calibration
         profile, model = setup.profile, setup.model
-        self.style = replace(Style.of(profile), has_passages=any(passages.values()))
+        self.style = replace(
+            Style.of(profile, wishes),
+            has_passages=any(passages.values()),
+            has_glossary=any(glossary.values()),
+        )
+        self.glossary = glossary
         self.passages = passages
         self.evidence = evidence
         self.hint = hint
@@ -314,12 +327,15 @@ class _Planner:
     def _share(self, table: Table, passages: Sequence[Passage]) -> list[str]:
         """The lines that all batches of the table begin with; the column names of a table so wide
         that they would crowd out the evidence are cut, with their number told."""
-        lines = shared_lines(table, hint=self.hint, passages=passages)
+        glossary = self.glossary.get(table.target)
+        lines = shared_lines(table, hint=self.hint, passages=passages, glossary=glossary)
         most = min(self.context * _NAMES_SHARE, _NAMES_TOKENS)
         tokens = estimate_tokens(lines[0])
         if tokens > most:
             names = max(round(len(table.columns) * most / tokens), 1)
-            lines = shared_lines(table, hint=self.hint, names=names, passages=passages)
+            lines = shared_lines(
+                table, hint=self.hint, names=names, passages=passages, glossary=glossary
+            )
         return lines
 
     def _fits(self, prompt: int, targets: int) -> bool:

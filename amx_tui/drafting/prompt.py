@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
-from amx_tui.config.model import Profile
+from amx_tui.config.model import Profile, Wishes
 from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Message
 
@@ -54,6 +54,7 @@ _COMMENT_LENGTH = 400
 # own facts (characters).
 _CLAUSE_LENGTH = 120
 _HINT_LENGTH = 1_000
+_LANGUAGE_LENGTH = 40
 
 _RULES = """\
 You describe the tables and columns of a database for the people who work with it.
@@ -67,16 +68,29 @@ from; samples and range may be masked (letters a/A, digits 9). A "hint" line alo
 did not satisfy.
 
 Alternatives: {alternatives}
-Give up to that many for each target: different readings of what it means, best first. Paraphrases \
-of one reading are no alternatives; where one reading is certain, give one.
+{kind}
 confidence: high where name and evidence agree, medium where one of them carries it, low for a guess.
 reason: a few words that point to the evidence.
-text: {length}; plain English without markup, not repeating the name or the type.
+text: {length}; plain {language} without markup, not repeating the name or the type.
 Invent nothing. "Unclear", with what is known and confidence low, is a valid answer.
 
 Answer in JSON Lines only: every target once, in the given order, one object on one line each:
 {{"column": "NAME", "alternatives": [{{"text": "…", "confidence": "high", "reason": "…"}}]}}
 {{"table": "NAME", "alternatives": [{{"text": "…", "confidence": "low", "reason": "…"}}]}}"""
+
+_READINGS = """\
+Give up to that many for each target: different readings of what it means, best first. Paraphrases \
+of one reading are no alternatives; where one reading is certain, give one."""
+_PARAPHRASES = """\
+Give that many for each target: its most likely meaning in different words, best first."""
+
+# After the rules, for whoever has such wishes.
+_STYLE_RULES = """
+
+The team's style, which goes before what is said of texts above: """
+_GLOSSARY_RULES = """
+
+"glossary" says what this team calls things: where a word of it fits, use its meaning."""
 
 # After the rules of a run in which documents or code go along.
 _PASSAGE_RULES = """
@@ -99,12 +113,24 @@ class Style:
     verbosity: str = "brief"
     detail: str = "standard"
     has_passages: bool = False
+    language: str = "English"
+    note: str = ""  # the team's own style
+    paraphrases: bool = False
+    has_glossary: bool = False
 
     @classmethod
-    def of(cls, profile: Profile) -> Style:
+    def of(cls, profile: Profile, wishes: Wishes | None = None) -> Style:
         # AMX clamps to 1-5, and the review screen has keys for five.
         alternatives = min(max(profile.n_alternatives, 1), 5)
-        return cls(alternatives, profile.description_verbosity, profile.prompt_detail)
+        wishes = wishes or Wishes()
+        return cls(
+            alternatives,
+            profile.description_verbosity,
+            profile.prompt_detail,
+            language=one_line(wishes.language or "English", _LANGUAGE_LENGTH),
+            note=one_line(wishes.style or "", _HINT_LENGTH),
+            paraphrases=bool(wishes.paraphrases),
+        )
 
 
 def build_messages(
@@ -134,9 +160,18 @@ def system_text(style: Style) -> str:
     """The rules, word for word the same for every batch of a run."""
     length = LENGTHS.get(style.verbosity, LENGTHS["brief"])
     rules = _RULES.format(
-        opening=OPENING, closing=CLOSING, alternatives=style.alternatives, length=length
+        opening=OPENING,
+        closing=CLOSING,
+        alternatives=style.alternatives,
+        kind=_PARAPHRASES if style.paraphrases else _READINGS,
+        length=length,
+        language=style.language,
     )
-    return rules + _PASSAGE_RULES if style.has_passages else rules
+    if style.has_passages:
+        rules += _PASSAGE_RULES
+    if style.has_glossary:
+        rules += _GLOSSARY_RULES
+    return f"{rules}{_STYLE_RULES}{style.note}" if style.note else rules
 
 
 def shared_lines(
@@ -145,10 +180,11 @@ def shared_lines(
     hint: str = "",
     names: int | None = None,
     passages: Sequence[Passage] = (),
+    glossary: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The lines that every batch of `table` begins with: the table with the names of all its columns
-    (at most `names` of them, and then how many are left out), the passages about it, and the reviewer's
-    hint if any."""
+    (at most `names` of them, and then how many are left out), what the team's glossary says of these
+    names, the passages about it, and the reviewer's hint if any."""
     columns = [column.name for column in table.columns]
     key = sorted(
         (column.key_position, column.name) for column in table.columns if column.key_position
@@ -164,7 +200,10 @@ def shared_lines(
         "columns": shown,
         "columns_left_out": len(columns) - len(shown) or None,
     }
-    lines = [_write_line(facts), *map(passage_line, passages)]
+    lines = [_write_line(facts)]
+    if glossary:
+        lines.append(_write_line({"glossary": glossary}))
+    lines += map(passage_line, passages)
     if hint.strip():
         lines.append(_write_line({"hint": one_line(hint, _HINT_LENGTH)}))
     return lines
@@ -245,7 +284,7 @@ def keep_only(messages: Sequence[Message], targets: Collection[Target]) -> tuple
 
 
 # What tells the lines of a table, besides its own, from those of a target.
-_SHARED = frozenset(("hint", "passage"))
+_SHARED = frozenset(("hint", "passage", "glossary"))
 
 
 def _write_line(facts: Mapping[str, object]) -> str:

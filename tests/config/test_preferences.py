@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amx_tui.config.model import ConfigProblem, Preferences, Privacy
+from amx_tui.config.model import ConfigProblem, Preferences, Privacy, Wishes
 from amx_tui.config.preferences import load_preferences, save_preference
 
 
@@ -124,3 +124,22 @@ def test_any_text_comes_back_as_it_was_saved(edits: list[tuple[str, str]], file:
     if preferences.theme:
         found["theme"] = preferences.theme
     assert found == {key: value for key, value in expected.items() if value}
+
+
+def test_what_a_connection_wishes_goes_before_what_all_of_them_do(tmp_path: Path) -> None:
+    path = tmp_path / "tui.yml"
+    path.write_text(
+        "descriptions:\n  language: German\n  glossary: words.md\n  length: 3\n"
+        "connections:\n  warehouse: {language: English, paraphrases: yes}\n"
+        "  other: {style: Short., paraphrases: perhaps}\n",
+        encoding="utf-8",
+    )
+    preferences = load_preferences(path)
+    assert preferences.wishes("warehouse") == Wishes("English", None, "words.md", True)
+    assert preferences.wishes("other") == Wishes("German", "Short.", "words.md", None)
+    assert preferences.wishes("") == Wishes("German", None, "words.md", None)
+    told = [problem.what for problem in preferences.problems]
+    assert [words.split()[0] for words in told] == [
+        "descriptions.length",
+        "connections.other.paraphrases",
+    ]
