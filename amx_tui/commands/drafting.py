@@ -209,7 +209,9 @@ def _gather(
     if privacy is not Privacy.METADATA:
         workspace.library.wait(_PATIENCE)
         documents = workspace.library.standing.state
-        found = {name: workspace.library.find(table) for name, table in tables.items() if table}
+        found = {
+            name: workspace.library.find(table, privacy) for name, table in tables.items() if table
+        }
         passages = found if any(found.values()) else None
     wishes = workspace.preferences.wishes(workspace.opened_as)
     glossary: dict[Target, dict[str, str]] = {}

@@ -78,7 +78,7 @@ class Workspace:
         """Documents and code of `config.yml`; nothing is read before it is told to begin."""
         from amx_tui.commands.documents import Library
 
-        return Library(self.folders, self.read_config)
+        return Library(self.folders, self.read_config, lambda: self.opened_as)
 
     @cached_property
     def store(self) -> Store:
