@@ -249,18 +249,7 @@ class DraftingScreen(Room):
             case View.ANSWER:
                 view.replace(str(texts.answer))
             case View.REQUEST:
-                view.replace(self._request(), follow=False)
-
-    def _request(self) -> str:
-        draft = self.session.draft
-        if draft is None:
-            return ""
-        batch = next((b for b in draft.plan.batches if b.number == self._followed), None)
-        if batch is None:
-            return ""
-        head = f"POST {draft.setup.endpoint.base}/chat/completions   model {draft.plan.model}"
-        parts = [f"── {message.role} ──\n{message.content}" for message in batch.messages]
-        return "\n\n".join([head, *parts])
+                view.replace(self.session.request_text(self._followed or 0), follow=False)
 
     def _tick(self) -> None:
         """The countdown and the times; the only things here that move by themselves."""
@@ -316,6 +305,7 @@ class DraftingScreen(Room):
             batch,
             longer=session.longer_silence(silent) if silent else None,
             other_host=host_of(session.other_base or ""),
+            spent_usd=session.spent_usd,
         )
 
     # Keys. ---------------------------------------------------------------------------------------
