@@ -152,7 +152,7 @@ class DraftingScreen(Room):
         self._follow_by_itself(board)
         self._numbers = list(board.batches)
         batches.show(len(self._numbers))
-        entitle(batches, f"batches · {len(self._numbers)}")
+        entitle(batches, f"batches · {len(self._numbers)}", "drafted · tokens · ×attempt · state")
         self._show_overall(board)
         self._show_log(board)
         self._tick()
@@ -208,10 +208,12 @@ class DraftingScreen(Room):
         return [
             (follows, "accent"),
             (f"{sign} ", ink),
-            (fit(batch.title, max(width - 26, 10)), ""),
+            (fit(batch.title, max(width - 39, 10)), ""),
             (fit(f"{batch.drafted}/{batch.total}", 6, right=True), "dim"),
-            ("  ", ""),
-            (fit(_state_words(batch, now()), 15), ink),
+            (fit(number(batch.output_tokens) if batch.output_tokens else "", 9, right=True), "dim"),
+            (fit(f" ×{batch.attempt}" if batch.attempt > 1 else "", 4), "warn"),
+            (" ", ""),
+            (fit(_state_words(batch, now()), 16), ink),
         ]
 
     def _follow_by_itself(self, board: Board) -> None:

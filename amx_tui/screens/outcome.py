@@ -65,7 +65,7 @@ def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) 
     again = f"   t tries the {missing} missing again" if is_asked_again else ""
     goes_on = "   R reviews them" if board.drafted else ""
     expected = board.estimate.usd
-    of = "" if expected is None else f" of about {money(expected)}"
+    of = "" if expected is None else f", about {money(expected)} expected"
     cost = f"cost {money(spent_usd)}{of} · {number(board.tokens)} tokens"
     return [
         [(words, "strong"), (goes_on, "key"), (again, "warn")],
