@@ -54,12 +54,10 @@ class ProfileKind(EntryKind[Profile]):
         changes: list[tuple[str, str | None]] = []
         for key in _ORDER:
             value = _value(entry, key)
-            if key in present:
-                # A value that cannot be used reads as its default, and has to go all the same.
-                differs = key in told or _value(read, key) != value
-            else:
-                differs = key in _SAMPLE or value != _value(_USUAL, key)
-            if differs:
+            # A value that cannot be used reads as its default, and has to go all the same. A profile that
+            # is no more than a name becomes one like a new one.
+            is_new = not present and key in _SAMPLE
+            if is_new or key in told or _value(read, key) != value:
                 changes.append((key, render(value)))
         return changes
 
