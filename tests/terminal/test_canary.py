@@ -139,7 +139,9 @@ def test_a_key_is_nowhere_but_in_the_keyring_and_in_the_header(
     # The doctor asks the host about it, and is refused by one that repeats it.
     provider.pages["/models"] = error(401, f"Incorrect API key {CANARY}", "invalid_request_error")
     for words in (["doctor", "legacy.db"], ["doctor", "--json"]):
-        said = subprocess.run([*logged, *words], capture_output=True, cwd=legacy.parent, check=False)
+        said = subprocess.run(
+            [*logged, *words], capture_output=True, cwd=legacy.parent, check=False
+        )
         assert said.returncode == 1 and b"sk-" in said.stdout and b"refused" in said.stdout, said
         assert_nowhere(said.stdout, said.stderr)
 
