@@ -27,7 +27,8 @@ class Profile:
     """A named LLM set-up, with AMX's own field names and, where AMX's page gives one, its default.
 
     `api_key` is what the file says (a `keyring:` reference, a plaintext key, or blank) and is never
-    shown; `resolve_key` makes a key of it. Rates are USD per million tokens.
+    shown; `resolve_key` makes a key of it. Rates are USD per million tokens. `left_out` are the keys
+    that the file does without: they are written only where they are no longer the default.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Profile:
     description_verbosity: str = "brief"
     custom_input_cost_per_mtok: float | None = None
     custom_output_cost_per_mtok: float | None = None
+    left_out: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
