@@ -28,6 +28,7 @@ from amx_tui.shell.plain import (
     find_targets,
     is_yes,
     make_parser,
+    next_command,
     path_of,
     print_json,
     run_told,
@@ -282,5 +283,5 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
         f" {money(session.spent_usd)}"
     )
     if board.drafted:
-        say("Review them: amx-tui review")
+        say(f"Review them: {next_command('review', options.database)}")
     return DONE if is_whole else FAILED
