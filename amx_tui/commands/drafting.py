@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
-from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
+from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Catalog, ColumnEvidence, Connector, Table, Target
 from amx_tui.commands.model import Draft, NotReady
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Config, Key, Privacy, Profile
+from amx_tui.config.model import Config, Key, Privacy, Profile, Wording
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
+    from amx_tui.evidence.model import Term
     from amx_tui.llm.model import Endpoint, Model, Setup
 
 # Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
@@ -199,6 +202,8 @@ def prepare_draft(
         for target, table in tables.items()
         if table is not None
     }
+    wording = workspace.preferences.wording_for(_called(workspace.connector))
+    terms = _read_terms(wording)
     passages, documents = None, ""
     if privacy is not Privacy.METADATA:
         workspace.library.wait(_PATIENCE)
@@ -217,9 +222,46 @@ def prepare_draft(
         first_number=first_number,
         calibration=find_calibration(workspace, setup),
         passages=passages,
+        wording=wording,
+        terms=terms,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
     seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
     rates = rates_for(setup.profile, setup.model)
-    return Draft(plan, setup, rates, concurrency, seconds, documents)
+    said = _wording_in_words(wording, len(terms))
+    return Draft(plan, setup, rates, concurrency, seconds, documents, said)
+
+
+def _called(connector: Connector) -> str:
+    """The database's name in the header, without its kind."""
+    return connector.label.removesuffix(f" ({connector.dialect})")
+
+
+def _read_terms(wording: Wording) -> tuple[Term, ...]:
+    """Raises:
+    NotReady: what a person wants along cannot be read; a draft without it would be paid for in vain.
+    """
+    if wording.glossary is None:
+        return ()
+    from amx_tui.evidence.glossary import read_glossary
+
+    try:
+        return read_glossary(wording.glossary)
+    except Problem as problem:
+        raise NotReady(problem.what, problem.why, problem.remedy) from problem
+
+
+def _wording_in_words(wording: Wording, terms: int) -> str:
+    """Such as "in German · by the house style of tui.yml · 34 terms of glossary.md"."""
+    parts = []
+    if wording.language:
+        parts.append(f"in {wording.language}")
+    if wording.style:
+        parts.append("by the house style of tui.yml")
+    if wording.glossary is not None:
+        name = one_line(wording.glossary.name, 40)
+        parts.append(f"{number(terms)} term{'s' if terms != 1 else ''} of {name}")
+    if wording.paraphrases:
+        parts.append("paraphrases")
+    return " · ".join(parts)

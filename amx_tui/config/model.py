@@ -107,14 +107,35 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """How descriptions are to be worded: in which `language`, by which house `style`, with the words of
+    which `glossary` (a file), and whether the alternatives are paraphrases of one reading and not
+    different ones. What is empty is not asked for."""
+
+    language: str = ""
+    style: str = ""
+    glossary: Path | None = None
+    paraphrases: bool = False
+
+
+NO_WORDING = Wording()
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
-    """`tui.yml`: what is ours alone."""
+    """`tui.yml`: what is ours alone. `wordings` are those of single databases, by the name that stands
+    in the header: of the connection, or of the file."""
 
     theme: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)  # action id -> keys, comma-separated
     privacy: Privacy = Privacy.SHAPES
     concurrency: int = 3
+    wording: Wording = NO_WORDING
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    def wording_for(self, database: str) -> Wording:
+        return self.wordings.get(database, self.wording)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ class DraftScreen(Room):
                 (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
+            *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
                 (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),

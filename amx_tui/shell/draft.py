@@ -158,6 +158,8 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
     yield f"at: {one_line(endpoint.base)}, key: {endpoint.key.source if endpoint.key else 'none'}"
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
+    if draft.wording:
+        yield f"texts: {draft.wording}"
     for said, more in standing_words(documents, plan):
         yield f"documents and code: {said}{more}"
     yield (
