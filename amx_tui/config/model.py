@@ -172,3 +172,7 @@ class Folders:
     @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"
+
+    @property
+    def recent_file(self) -> Path:
+        return self.cache / "recent.json"
