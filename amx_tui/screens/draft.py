@@ -274,7 +274,7 @@ class DraftScreen(Room):
             self.app.pop_screen()
             self.desk.go("drafting")
 
-        self.do(start())
+        self.do(start)
 
     def action_profile(self) -> None:
         try:
