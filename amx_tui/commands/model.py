@@ -85,6 +85,20 @@ class Draft:
     wording: str = ""  # what tui.yml asks of the texts, in words; "" where it asks for nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a profile would cost and take for a draft: USD (None where no rate is known), seconds with
+    as many requests side by side as the draft has, and requests. `fault` says why it cannot draft."""
+
+    profile: str
+    model: str
+    thinks: bool = False
+    usd: float | None = None
+    seconds: float = 0.0
+    batches: int = 0
+    fault: str = ""
+
+
 class State(StrEnum):
     """How a check came out. A warning keeps nobody from working; what is skipped was not looked at."""
 

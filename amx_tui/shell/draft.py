@@ -47,6 +47,9 @@ def run(words: Sequence[str]) -> int:
     )
     add_targets(parser, "draft only these: TABLE, TABLE.COLUMN (default: whatever is undescribed)")
     parser.add_argument("--again", action="store_true", help="also what is described already")
+    parser.add_argument(
+        "--low", action="store_true", help="only what was drafted before and came out low"
+    )
     parser.add_argument("--profile", metavar="NAME", help="use this LLM profile")
     parser.add_argument(
         "--privacy",
@@ -120,7 +123,11 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
             "Leave --privacy out",
         )
     targets: set[Target] = session.undescribed()
-    if options.targets:
+    if options.low:
+        targets = session.came_out_low()
+        if options.targets:
+            targets &= set(find_targets(session.catalog, options.targets))
+    elif options.targets:
         named = set(find_targets(session.catalog, options.targets))
         targets = named if options.again else named & targets
     elif options.again:
