@@ -179,6 +179,7 @@ def make_plan(
         cap_usd=cap_usd,
         thresholds=Thresholds(setup.profile.logprob_high, setup.profile.logprob_medium),
         calibration=calibration,
+        hint=hint,
     )
 
 

@@ -52,6 +52,7 @@ from amx_tui.review.model import (
     RunRecord,
     StoreProblem,
 )
+from amx_tui.review.packing import pack_alternatives
 from amx_tui.review.records import (
     Row,
     expected_text,
@@ -63,7 +64,6 @@ from amx_tui.review.records import (
     read_run_record,
     read_target,
     unpack,
-    write_alternatives,
 )
 
 _Connection = sqlite3.Connection
@@ -77,7 +77,7 @@ _LAST_WRITE = "(SELECT max(id) FROM writes WHERE target = t.id AND outcome = 'wr
 _ROWS = f"""
 SELECT t.schema_name, t.table_name, t.column_name,
        s.alternatives, s.previous, s.run, l.model, s.at,
-       d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
+       d.id, d.verdict, d.text, d.alternative, d.previous, d.at, d.reason,
        w.id, w.new
 FROM (SELECT max(x.id) AS id FROM suggestions x JOIN targets y ON y.id = x.target
       WHERE y.database = :database {{which}} GROUP BY x.target) newest
@@ -93,7 +93,7 @@ ORDER BY t.schema_name, t.table_name, t.id
 _UNDRAFTED = f"""
 SELECT t.schema_name, t.table_name, t.column_name,
        '[]', d.previous, NULL, '', d.at,
-       d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
+       d.id, d.verdict, d.text, d.alternative, d.previous, d.at, d.reason,
        w.id, w.new
 FROM targets t
 JOIN decisions d ON d.id = {_STANDING}
@@ -221,10 +221,10 @@ class Store:
         self, connection: _Connection, database: int, run: int, leg: int, plan: Plan, at: float
     ) -> None:
         connection.execute(
-            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(run, leg, plan.profile, plan.provider, plan.model, plan.effort),
-                *(plan.privacy.value, plan.cap_usd, at),
+                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint)),
             ),
         )
         connection.executemany(
@@ -577,16 +577,18 @@ class Store:
                 number = _inserted(
                     connection,
                     "INSERT INTO decisions"
-                    " (grp, target, verdict, text, alternative, previous, run, at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    " (grp, target, verdict, text, alternative, previous, run, at, reason)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(group, ids[new.target], new.verdict.value, pack(text)),
-                        *(new.alternative, pack(new.previous), new.run, at),
+                        *(new.alternative, pack(new.previous), new.run, at, pack(new.reason)),
                     ),
                 )
                 taken.append(
                     Decision(
-                        number, new.target, new.verdict, text, new.alternative, new.previous, at
+                        *(number, new.target, new.verdict, text, new.alternative, new.previous),
+                        at,
+                        new.reason,
                     )
                 )
         return tuple(taken)
@@ -644,14 +646,14 @@ class Store:
                 return []
             found = connection.execute(
                 "SELECT d.id, t.schema_name, t.table_name, t.column_name,"
-                " d.verdict, d.text, d.alternative, d.previous, d.at, d.run, t.id"
+                " d.verdict, d.text, d.alternative, d.previous, d.at, d.reason, d.run, t.id"
                 f" FROM targets t JOIN decisions d ON d.id = {_STANDING}"
                 " WHERE t.database = ? AND d.verdict IN ('accepted', 'edited')"
                 " ORDER BY t.schema_name, t.table_name, t.id",
                 (_find_database(connection, database),),
             )
             return [
-                (self._decoded(read_decision, row[:9]), row[9], row[10]) for row in found.fetchall()
+                (self._decoded(read_decision, row[:10]), row[10], row[11]) for row in found.fetchall()
             ]
 
     # Writing -------------------------------------------------------------------------------------
@@ -910,7 +912,7 @@ def _add_suggestion(connection: _Connection, run: int, event: SuggestionDrafted)
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             *(run, _leg(connection, run), event.batch, ids[suggestion.target]),
-            *(write_alternatives(suggestion), pack(suggestion.previous), event.at),
+            *(pack_alternatives(suggestion.alternatives), pack(suggestion.previous), event.at),
         ),
     )
 
