@@ -14,7 +14,6 @@ Textual app, with everything that the program holds beside: the catalog, its ind
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import re
 import sqlite3
@@ -67,10 +66,43 @@ asyncio.run(look())
 """
 
 # Out of these the texts are made: about as long as a model's, and as often alike.
-WORDS = (
-    "company code fiscal year document number amount in local currency key for the vendor posting date "
-    "of a line item that was cleared by another one and sent to accounting with tax code and plant"
-).split()
+WORDS = [
+    "company",
+    "code",
+    "fiscal",
+    "year",
+    "document",
+    "number",
+    "amount",
+    "in",
+    "local",
+    "currency",
+    "key",
+    "for",
+    "the",
+    "vendor",
+    "posting",
+    "date",
+    "of",
+    "a",
+    "line",
+    "item",
+    "that",
+    "was",
+    "cleared",
+    "by",
+    "another",
+    "one",
+    "and",
+    "sent",
+    "to",
+    "accounting",
+    "with",
+    "tax",
+    "code",
+    "and",
+    "plant",
+]
 
 _LISTED = re.compile(r"(\d+) listed")
 
@@ -93,7 +125,9 @@ def main() -> int:
             for share in (0.5, 0.99, 1.0)
         )
         print(f"    {kind:<28}{shares}{len(seconds[kind]):6}")
-    print(f"  {memory:.0f} MB in all, {few_mb:.0f} MB with {FEW}, {empty:.0f} MB an empty Textual app")
+    print(
+        f"  {memory:.0f} MB in all, {few_mb:.0f} MB with {FEW}, {empty:.0f} MB an empty Textual app"
+    )
     met = [
         judge(f"review_{kind}_p99_ms", percentile(seconds[kind], 0.99) * 1000, P99_LIMIT_MS)
         for kind in KINDS
@@ -234,7 +268,12 @@ def _make_store(path: Path, database: Path, targets: Sequence[Target]) -> None:
             " WHERE database = 1 AND schema_name = ? AND table_name = ? AND column_name = ?",
             (
                 (
-                    *(run, batch.number, pack_alternatives(_suggestion(target, chance).alternatives), now),
+                    *(
+                        run,
+                        batch.number,
+                        pack_alternatives(_suggestion(target, chance).alternatives),
+                        now,
+                    ),
                     *(target.schema, target.table, target.column),
                 )
                 for batch in plan.batches

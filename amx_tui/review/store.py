@@ -653,7 +653,8 @@ class Store:
                 (_find_database(connection, database),),
             )
             return [
-                (self._decoded(read_decision, row[:10]), row[10], row[11]) for row in found.fetchall()
+                (self._decoded(read_decision, row[:10]), row[10], row[11])
+                for row in found.fetchall()
             ]
 
     # Writing -------------------------------------------------------------------------------------
