@@ -35,7 +35,7 @@ examples:
   amx-tui postgresql://me@host/sales
   amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
-  amx-tui --resume             go on with the run that was killed or stopped last
+  amx-tui --resume             go on where a run was interrupted
 
 as plain text, for scripts and screen readers (--help after each tells more):
 {commands}
@@ -121,14 +121,12 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the newest run that lacks something; without a database, wherever that was",
+        help="go on with the run that was interrupted; without DATABASE, with the newest of all",
     )
     parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
     options = parser.parse_args(words)
     if options.speed is not None and options.database != "demo":
         parser.error("--speed is for the demo: a real model takes the time that it takes")
-    if options.resume and options.database == "demo":
-        parser.error("--resume is for a database of yours: press D in the demo")
     return options
 
 
@@ -157,7 +155,7 @@ def _open_workspace(options: argparse.Namespace) -> Workspace:
         profile=options.profile,
         offline=options.offline,
         speed=options.speed or 1.0,
-        resumes=options.resume,
+        resume=options.resume,
     )
 
 

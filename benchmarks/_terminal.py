@@ -139,6 +139,16 @@ class Terminal:
         joined = b"".join(piece.data for piece in self.pieces)
         return _ESCAPES.sub(b"", joined).decode(errors="replace")
 
+    def memory_mb(self) -> float:
+        """What the program has in memory now."""
+        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def processor_seconds(self) -> float:
+        """What the program has used of the processor so far."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def paints_of(self, *wanted: Callable[[str], bool]) -> list[float]:
         """For each condition on the text of the output, the seconds from the start to the first piece
         with which it holds. The pieces are looked at when all have come, so looking delays nothing.

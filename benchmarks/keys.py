@@ -17,13 +17,11 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from _terminal import CHECKOUT, Terminal, amx_tui_command, empty_home, judge, percentile
-
-sys.path.insert(0, str(CHECKOUT))
-from amx_tui.theme import AMX_THEME
+from _screen import ESCAPES, PATIENCE, Watched
+from _terminal import Terminal, amx_tui_command, empty_home, judge, percentile
 
 P99_LIMIT = 50.0
 WORST_LIMIT = 150.0
@@ -31,59 +29,23 @@ WORST_LIMIT = 150.0
 # pressed, and most of the time would be spent in starting new runs.
 SPEED = 10
 MOST_ROWS = 40  # that the cursor goes down before it comes up again: more than the screen has
-PATIENCE = 5.0  # seconds
 
-_FRAME_END = b"\x1b[?2026l"
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _TOP_LINE = re.compile(rb"\x1b\[1;\d+H((?:(?!\x1b\[\d+;\d+H).)*)", re.DOTALL)
-# `BSEG.BUKRS` in Review, `BSEG 1–10` in Drafting: capitals, as all of the demo's names.
-_NAME = re.compile(r"[A-Z][A-Z0-9_.]+(?: \d+(?:–\d+)?)?")
 _DRAFTED = re.compile(r"drafting (\d+)/(\d+)")
 
 
-def _cursor_colour() -> bytes:
-    colour = AMX_THEME.to_color_system().generate()["primary-muted"].lstrip("#")
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (0, 2, 4))
-    return f"48;2;{red};{green};{blue}".encode()
-
-
-_UNDER_CURSOR = re.compile(rb"\x1b\[[0-9;]*" + _cursor_colour() + rb"m([^\x1b]*)")
-
-
 @dataclass
-class Demo:
-    """The demo in a terminal, and what its last frames showed. Frames are whole: what a terminal puts
-    on the screen at once."""
+class Demo(Watched):
+    """The demo in a terminal, and what its last frames showed."""
 
-    terminal: Terminal
-    under_cursor: str = ""
     is_streaming: bool = False
     drafted: int = 0  # of the run that goes on
     arrived: int = 0  # of all runs
-    frames: int = 0
-    size: int = 0  # bytes
-    _unfinished: bytes = field(default=b"", repr=False)
 
-    def watch(self, seconds: float) -> Iterator[float]:
-        """Looks at what is painted for so long; gives the moment of each frame."""
-        end = time.perf_counter() + seconds
-        while (left := end - time.perf_counter()) > 0:
-            piece = self.terminal.next_piece(left)
-            if piece is None:
-                return
-            self.size += len(piece.data)
-            *whole, self._unfinished = (self._unfinished + piece.data).split(_FRAME_END)
-            for frame in whole:
-                self._look_at(frame)
-                yield piece.at
-
-    def _look_at(self, frame: bytes) -> None:
-        self.frames += 1
-        bar = b"".join(_UNDER_CURSOR.findall(frame)).decode(errors="replace")
-        if found := _NAME.search(bar):
-            self.under_cursor = found[0]
+    def look_at(self, frame: bytes) -> None:
+        super().look_at(frame)
         for line in _TOP_LINE.findall(frame):
-            words = _ESCAPES.sub(b"", line).decode(errors="replace")
+            words = ESCAPES.sub(b"", line).decode(errors="replace")
             if "amx-tui" not in words:  # a frame ends with the terminal's own cursor going there
                 continue
             said = _DRAFTED.search(words)
@@ -92,21 +54,6 @@ class Demo:
                 drafted = int(said[1])
                 self.arrived += max(drafted - self.drafted, 0)
                 self.drafted = drafted
-
-    def wait(self, seconds: float) -> None:
-        for _ in self.watch(seconds):
-            pass
-
-    def wait_for(self, words: str) -> None:
-        """Until these words are painted, from now on."""
-        seen = len(self.terminal.pieces)
-        end = time.perf_counter() + 6 * PATIENCE
-        while time.perf_counter() < end:
-            self.wait(0.05)
-            output = b"".join(piece.data for piece in self.terminal.pieces[seen:])
-            if words in _ESCAPES.sub(b"", output).decode(errors="replace"):
-                return
-        sys.exit(f"'{words}' was never painted:\n{self.terminal.text()[-2000:]}")
 
     def start_run(self) -> None:
         """From anywhere: all that lacks a description, drafted."""
@@ -120,15 +67,6 @@ class Demo:
         end = time.perf_counter() + PATIENCE
         while not self.is_streaming and time.perf_counter() < end:
             self.wait(0.05)
-
-    def time_key(self, key: bytes) -> float:
-        """Seconds from a key that moves the cursor to the end of the frame that shows it moved."""
-        before = self.under_cursor
-        pressed = self.terminal.press(key)
-        for painted in self.watch(PATIENCE):
-            if self.under_cursor != before:
-                return painted - pressed
-        sys.exit(f"{key!r} moved nothing in {PATIENCE} seconds; the cursor is on {before!r}")
 
 
 @dataclass

@@ -17,6 +17,12 @@ def money(usd: float | None) -> str:
     return f"$ {usd:.2f}"
 
 
+def rate(usd: float) -> str:
+    """USD per million tokens, with two places at least, so that points stand below each other."""
+    whole, _, places = f"{usd:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{places:0<2}"
+
+
 def balance_words(available: float, currency: str) -> str:
     """What an account has left, in its own currency; never shown nearer to nothing than it is."""
     sign = f"{currency} " if currency else ""

@@ -4,13 +4,13 @@ not be saved; nothing is written."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from time import monotonic
 
 from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
-from amx_tui.catalog.model import Connector, Home
+from amx_tui.catalog.model import Connector, Home, Table
 from amx_tui.catalog.opening import open_connection
 from amx_tui.commands.model import Check, State, check_of
 from amx_tui.commands.workspace import Workspace
@@ -56,7 +56,7 @@ async def test_connection(
         state = State.OK if tables else State.WARNING
         words = "1 table or view" if len(tables) == 1 else f"{number(len(tables))} tables and views"
         yield Check(TABLES, state, words, is_empty)
-        yield _texts_check(connector)
+        yield await asyncio.to_thread(texts_check, TEXTS, connector, tables)
     finally:
         await asyncio.shield(asyncio.to_thread(connector.close))
 
@@ -66,9 +66,27 @@ def _close_late(opening: asyncio.Future[Connector]) -> None:
         opening.result().close()
 
 
-def _texts_check(connector: Connector) -> Check:
+def texts_check(what: str, connector: Connector, tables: Sequence[Table], lead: str = "") -> Check:
+    """Where texts go, behind `lead`, and whether this user may put them there for each of `tables`.
+    Blocking."""
     abilities = connector.abilities
-    where = one_line(abilities.where, 120)
+    to = "" if not lead else f"{lead} " if abilities.home is Home.NOWHERE else f"{lead} to "
+    where = f"{to}{one_line(abilities.where, 120)}"
     if abilities.home is Home.NOWHERE:
-        return Check(TEXTS, State.WARNING, where, "Accepted texts can be exported")
-    return Check(TEXTS, State.OK, where)
+        return Check(what, State.WARNING, where, "Export what you accept: W, then x")
+    targets = [table.target for table in tables if abilities.take(table.kind, column=False)]
+    try:
+        refused = connector.refusals(targets)
+    except Problem as problem:
+        return check_of(what, problem)
+    if not refused:
+        return Check(what, State.OK, where)
+    every = len(refused) == len(targets)
+    words = (
+        "this user may describe none of the tables"
+        if every
+        else (f"this user may not describe {number(len(refused))} of {number(len(targets))} tables")
+    )
+    why = one_line(next(iter(refused.values())), 200)
+    remedy = f"Connect as {abilities.writers}, or export what you accept: W, then x"
+    return Check(what, State.WARNING, f"{where}: {words}", remedy, why=why)

@@ -393,18 +393,19 @@ def _connection_look(
 
 
 def _check_database(title: str, connector: Connector) -> Iterator[Check]:
-    """That its tables can be listed, and where texts can be written."""
+    """That its tables can be listed, where texts go, and whether this user may put them there."""
     import time
 
-    from amx_tui.catalog.model import Home
+    from amx_tui.commands.connection_test import texts_check
 
     began = time.monotonic()
     try:
-        count = len(connector.tables())
+        tables = connector.tables()
     except Problem as problem:
         yield check_of(title, problem)
         return
     seconds = time.monotonic() - began
+    count = len(tables)
     label = one_line(connector.label, 80)
     words = f"{count} {'table or view' if count == 1 else 'tables and views'}"
     if label != title:
@@ -414,12 +415,7 @@ def _check_database(title: str, connector: Connector) -> Iterator[Check]:
     else:
         why = "It is empty, or this user may see nothing of it"
         yield Check(title, State.WARNING, words, seconds=seconds, why=why)
-    abilities = connector.abilities
-    where = one_line(abilities.where, 120)
-    if abilities.home is Home.NOWHERE:
-        yield Check(title, State.WARNING, f"texts go {where}", "Export what you accept: W, then x")
-    else:
-        yield Check(title, State.OK, f"texts go to {where}")
+    yield texts_check(title, connector, tables, "texts go")
 
 
 def _price_sources(workspace: Workspace) -> Sequence[PriceSource]:

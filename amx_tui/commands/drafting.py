@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady, Offer
+from amx_tui.commands.wording import find_terms, find_wording, wording_in_words
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Config, Key, Privacy, Profile, Wishes
+from amx_tui.config.model import Config, Key, Privacy, Profile, Wording
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
-    from amx_tui.evidence.model import Passage
+    from amx_tui.evidence.model import Passage, Term
     from amx_tui.llm.model import Endpoint, Model, Setup
 
 # Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
@@ -176,8 +176,8 @@ class _Material:
     passages: Mapping[Target, Sequence[Passage]] | None
     documents: str  # the state of what the passages are from
     privacy: Privacy
-    wishes: Wishes
-    glossary: Mapping[Target, Mapping[str, str]]
+    wording: Wording
+    terms: Sequence[Term]
 
 
 def _gather(
@@ -205,6 +205,8 @@ def _gather(
         for target, table in tables.items()
         if table is not None
     }
+    wording = find_wording(workspace)
+    terms = find_terms(wording)
     passages, documents = None, ""
     if privacy is not Privacy.METADATA:
         workspace.library.wait(_PATIENCE)
@@ -213,15 +215,7 @@ def _gather(
             name: workspace.library.find(table, privacy) for name, table in tables.items() if table
         }
         passages = found if any(found.values()) else None
-    wishes = workspace.preferences.wishes(workspace.opened_as)
-    glossary: dict[Target, dict[str, str]] = {}
-    if wishes.glossary:
-        from amx_tui.evidence.glossary import read_glossary, terms_for
-
-        # A relative path is one beside tui.yml.
-        meanings = read_glossary(workspace.folders.config / Path(wishes.glossary).expanduser())
-        glossary = {name: terms_for(table, meanings) for name, table in tables.items() if table}
-    return _Material(catalog, wanted, evidence, passages, documents, privacy, wishes, glossary)
+    return _Material(catalog, wanted, evidence, passages, documents, privacy, wording, terms)
 
 
 def _make_draft(
@@ -248,14 +242,15 @@ def _make_draft(
         first_number=first_number,
         calibration=find_calibration(workspace, setup),
         passages=material.passages,
-        wishes=material.wishes,
-        glossary=material.glossary,
+        wording=material.wording,
+        terms=material.terms,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
     seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
     rates = rates_for(setup.profile, setup.model)
-    return Draft(plan, setup, rates, concurrency, seconds, material.documents)
+    said = wording_in_words(material.wording, len(material.terms))
+    return Draft(plan, setup, rates, concurrency, seconds, material.documents, said)
 
 
 def prepare_draft(

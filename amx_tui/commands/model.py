@@ -82,6 +82,7 @@ class Draft:
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
     documents: str = ""  # the state of documents and code whose passages are in it
+    wording: str = ""  # what tui.yml asks of the texts, in words; "" where it asks for nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,10 @@ def open_named(workspace: Workspace, text: str) -> Connector:
             settings = connection_settings(connection, environ=workspace.environ)
             opened = open_connection(connection.backend, settings, connection.name)
             workspace.metadata_only = settings.get("profiling_mode") == "metadata"
-            workspace.opened_as = connection.name
             return opened
     try:
         opened = open_database(text)
         workspace.metadata_only = False  # of the one that is open now, not of one that failed
-        workspace.opened_as = "" if "://" in text else Path(text).name
         return opened
     except CatalogProblem as problem:
         if Path(text).exists():
@@ -55,36 +53,3 @@ def open_named(workspace: Workspace, text: str) -> Connector:
         raise CatalogProblem(
             problem.what, f"config.yml has no connection of that name either{known}", problem.remedy
         ) from None
-
-
-def open_unfinished(workspace: Workspace) -> Connector:
-    """Opens the database of the newest run that lacks something: a file where it stood, else the
-    connection of `config.yml` that is the same database. Blocking.
-
-    Raises:
-        CatalogProblem: no run lacks anything; its database cannot be opened or found again.
-        StoreProblem: the runs cannot be read.
-    """
-    run = next(iter(workspace.store.unfinished()), None)
-    if run is None:
-        raise CatalogProblem(
-            "No run lacks anything",
-            "Every run brought what it was asked for",
-            "Start amx-tui with a database, mark what lacks a description and press d",
-        )
-    backend, _, place = run.database.partition(":")
-    if backend in ("sqlite", "duckdb"):
-        return open_named(workspace, place)
-    for name in workspace.read_config().connections:
-        try:
-            connector = open_named(workspace, name)
-        except Problem:
-            continue
-        if connector.identity == run.database:
-            return connector
-        connector.close()
-    raise CatalogProblem(
-        f"The database of run {run.id} is not found: {one_line(run.label, 80)}",
-        "It is no file, and none of the connections of config.yml that can be opened leads there",
-        "Name it: amx-tui DATABASE --resume",
-    )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from amx_tui.base.amounts import balance_words, money, number
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.base.times import duration
 from amx_tui.commands.account import Account, missing_words, tell_or_problem
 from amx_tui.commands.model import Check as Check
 from amx_tui.commands.model import NotReady, check_of
@@ -32,6 +33,8 @@ _ASKING = "asking …"
 # As short as a prompt can be that has an answer; a thinking model thinks about this one too.
 _SYSTEM, _QUESTION = "Answer with one word.", "Say: ready"
 _SHOWN_ANSWER = 40  # characters
+# Seconds. A draft waits as long as a provider says; whoever tests a profile sits there and wants to know.
+_LONGEST_WAIT = 20.0
 
 
 async def test_profile(
@@ -167,6 +170,10 @@ async def _check_answer(
                         has_begun = True
                         again = f", attempt {attempt}" if attempt > 1 else ""
                         yield Check(ANSWER, State.RUNNING, f"{phase.value}{again} …")
+                    case RetryWait(seconds, failure) if seconds > _LONGEST_WAIT:
+                        notes.append(f"it asks to wait {duration(seconds)}")
+                        failed = CallFailed(failure)
+                        break
                     case RetryWait(seconds, failure):
                         words = f"{failure.what}; asking again in {seconds:.0f} s"
                         yield Check(ANSWER, State.RUNNING, words, why=failure.why)

@@ -452,7 +452,7 @@ class Session:
 
         target = event.suggestion.target
         old = self.rows.get(target)
-        row = ReviewRow(event.suggestion, run, model, event.at)
+        row = ReviewRow.of(event.suggestion, run, model, event.at)
         if old is not None:  # what a person decided stays; the new draft stands beside it
             row = replace(row, decision=old.decision, written=old.written)
         self.rows[target] = row

@@ -26,9 +26,9 @@ class Workspace:
     """`notice` stands in the header of every screen, such as the demo's. `transport` makes what
     stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
     demo's profile is its own, so `can_edit_profiles` is false there. `metadata_only` holds where the
-    connection forbids reading rows (AMX's `profiling_mode: metadata`). `offline` forbids every call;
-    `price_sources` are asked for prices, None for the public ones. `resumes`: the newest run that lacks
-    something is gone on with as soon as its database is read."""
+    connection forbids reading rows (AMX's `profiling_mode: metadata`). `resumes` asks to go on with an
+    interrupted run, once, without a question. `offline` forbids every call;
+    `price_sources` are asked for prices, None for the public ones."""
 
     folders: Folders
     environ: Mapping[str, str]
@@ -36,15 +36,14 @@ class Workspace:
     find_key: Callable[[Profile], Key | None]
     preferences: Preferences = field(default_factory=Preferences)
     connector: Connector | None = None
-    opened_as: str = ""  # the name of its connection, or of its file
     profile_name: str | None = None  # chosen on the command line or in Draft
     notice: str = ""
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     speed: float = 1.0
     can_edit_profiles: bool = True
     metadata_only: bool = False
-    offline: bool = False
     resumes: bool = False
+    offline: bool = False
     price_sources: tuple[PriceSource, ...] | None = None
     accounts: dict[str, Account] = field(default_factory=dict)  # by profile, as last told
 
@@ -66,6 +65,14 @@ class Workspace:
                 "Start it again without --offline",
             )
 
+    @property
+    def connection_name(self) -> str:
+        """What the open database is called in the header, without its kind: the name of its connection,
+        or of its file; empty where none is open."""
+        if self.connector is None:
+            return ""
+        return self.connector.label.removesuffix(f" ({self.connector.dialect})")
+
     @cached_property
     def prices(self) -> PriceTable:
         """The prices that were fetched last; read from the cache folder when first asked for."""
@@ -78,7 +85,7 @@ class Workspace:
         """Documents and code of `config.yml`; nothing is read before it is told to begin."""
         from amx_tui.commands.documents import Library
 
-        return Library(self.folders, self.read_config, lambda: self.opened_as)
+        return Library(self.folders, self.read_config, lambda: self.connection_name)
 
     @cached_property
     def store(self) -> Store:

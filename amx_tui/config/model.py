@@ -27,7 +27,8 @@ class Profile:
     """A named LLM set-up, with AMX's own field names and, where AMX's page gives one, its default.
 
     `api_key` is what the file says (a `keyring:` reference, a plaintext key, or blank) and is never
-    shown; `resolve_key` makes a key of it. Rates are USD per million tokens.
+    shown; `resolve_key` makes a key of it. Rates are USD per million tokens. `left_out` are the keys
+    that the file does without: they are written only where they are no longer the default.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Profile:
     description_verbosity: str = "brief"
     custom_input_cost_per_mtok: float | None = None
     custom_output_cost_per_mtok: float | None = None
+    left_out: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,41 +117,35 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """How descriptions are to be written; None where nothing is said. `glossary` is a file with a word
-    and its meaning a line, `paraphrases` asks for one reading in several wordings."""
+class Wording:
+    """How descriptions are to be worded: in which `language`, by which house `style`, with the words of
+    which `glossary` (a file), and whether the alternatives are paraphrases of one reading and not
+    different ones. What is empty is not asked for."""
 
-    language: str | None = None
-    style: str | None = None
-    glossary: str | None = None
-    paraphrases: bool | None = None
+    language: str = ""
+    style: str = ""
+    glossary: Path | None = None
+    paraphrases: bool = False
 
-    def over(self, other: Wishes) -> Wishes:
-        """These, and where they say nothing the other ones."""
-        return Wishes(
-            self.language if self.language is not None else other.language,
-            self.style if self.style is not None else other.style,
-            self.glossary if self.glossary is not None else other.glossary,
-            self.paraphrases if self.paraphrases is not None else other.paraphrases,
-        )
+
+NO_WORDING = Wording()
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """`tui.yml`: what is ours alone. `connections` are wishes for the connection of that name, or for
-    the file of that name, which go before `descriptions`."""
+    """`tui.yml`: what is ours alone. `wordings` are those of single databases, by the name that stands
+    in the header: of the connection, or of the file."""
 
     theme: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)  # action id -> keys, comma-separated
     privacy: Privacy = Privacy.SHAPES
     concurrency: int = 3
+    wording: Wording = NO_WORDING
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    descriptions: Wishes = field(default_factory=Wishes)
-    connections: Mapping[str, Wishes] = field(default_factory=dict)
 
-    def wishes(self, connection: str) -> Wishes:
-        """Those that hold for a connection."""
-        return self.connections.get(connection, Wishes()).over(self.descriptions)
+    def wording_for(self, database: str) -> Wording:
+        return self.wordings.get(database, self.wording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +182,7 @@ class Folders:
     @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"
+
+    @property
+    def recent_file(self) -> Path:
+        return self.cache / "recent.json"

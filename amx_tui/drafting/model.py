@@ -118,6 +118,7 @@ class Plan:
     cap_usd: float | None = None  # the run stops before it would pass it
     thresholds: Thresholds = Thresholds()
     calibration: Calibration = Calibration()  # its estimates are multiplied by this already
+    hint: str = ""  # a reviewer's wish, as it is in every prompt
 
     @property
     def targets(self) -> int:

@@ -14,8 +14,8 @@ from functools import lru_cache
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
-from amx_tui.config.model import Profile, Wishes
-from amx_tui.evidence.model import Passage
+from amx_tui.config.model import NO_WORDING, Profile, Wording
+from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
 
 OPENING = "<evidence>"
@@ -54,7 +54,6 @@ _COMMENT_LENGTH = 400
 # own facts (characters).
 _CLAUSE_LENGTH = 120
 _HINT_LENGTH = 1_000
-_LANGUAGE_LENGTH = 40
 
 _RULES = """\
 You describe the tables and columns of a database for the people who work with it.
@@ -82,15 +81,23 @@ _READINGS = """\
 Give up to that many for each target: different readings of what it means, best first. Paraphrases \
 of one reading are no alternatives; where one reading is certain, give one."""
 _PARAPHRASES = """\
-Give that many for each target: its most likely meaning in different words, best first."""
+Give that many for each target: the likeliest reading of what it means in as many wordings, the plainest \
+first. All of them mean the same."""
 
-# After the rules, for whoever has such wishes.
-_STYLE_RULES = """
+# After the rules, where `tui.yml` says more.
+_STYLE_RULE = """
 
-The team's style, which goes before what is said of texts above: """
-_GLOSSARY_RULES = """
+House style, to be followed in every text: {style}"""
+_TERM_RULE = """
 
-"glossary" says what this team calls things: where a word of it fits, use its meaning."""
+A line with "term" is a word of the team's own, "means" what it means: go by it, and use its words."""
+
+# How a language may be written for short.
+LANGUAGES: Mapping[str, str] = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian", "sv": "Swedish",
+    "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
+}  # fmt: skip
 
 # After the rules of a run in which documents or code go along.
 _PASSAGE_RULES = """
@@ -106,30 +113,31 @@ _REQUEST = (
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a profile says about the descriptions: how many alternatives, how long, from how much;
-    and whether passages go along with any batch of the run."""
+    """What a profile and `tui.yml` say about the descriptions: how many alternatives, how long, from how
+    much, in which language and house style; the glossary that goes with every batch; and whether
+    passages, or terms of a longer glossary, go along with any batch of the run."""
 
     alternatives: int = 3
     verbosity: str = "brief"
     detail: str = "standard"
-    has_passages: bool = False
     language: str = "English"
-    note: str = ""  # the team's own style
+    note: str = ""
     paraphrases: bool = False
-    has_glossary: bool = False
+    glossary: tuple[Term, ...] = ()
+    has_terms: bool = False
+    has_passages: bool = False
 
     @classmethod
-    def of(cls, profile: Profile, wishes: Wishes | None = None) -> Style:
+    def of(cls, profile: Profile, wording: Wording = NO_WORDING) -> Style:
         # AMX clamps to 1-5, and the review screen has keys for five.
         alternatives = min(max(profile.n_alternatives, 1), 5)
-        wishes = wishes or Wishes()
         return cls(
             alternatives,
             profile.description_verbosity,
             profile.prompt_detail,
-            language=one_line(wishes.language or "English", _LANGUAGE_LENGTH),
-            note=one_line(wishes.style or "", _HINT_LENGTH),
-            paraphrases=bool(wishes.paraphrases),
+            LANGUAGES.get(wording.language.lower(), wording.language) or "English",
+            wording.style,
+            wording.paraphrases,
         )
 
 
@@ -167,11 +175,11 @@ def system_text(style: Style) -> str:
         length=length,
         language=style.language,
     )
-    if style.has_passages:
-        rules += _PASSAGE_RULES
-    if style.has_glossary:
-        rules += _GLOSSARY_RULES
-    return f"{rules}{_STYLE_RULES}{style.note}" if style.note else rules
+    if style.note:
+        rules += _STYLE_RULE.format(style=style.note)
+    if style.glossary or style.has_terms:
+        rules += "\n".join((_TERM_RULE, *map(_term_line, style.glossary)))
+    return rules + _PASSAGE_RULES if style.has_passages else rules
 
 
 def shared_lines(
@@ -180,11 +188,11 @@ def shared_lines(
     hint: str = "",
     names: int | None = None,
     passages: Sequence[Passage] = (),
-    glossary: Mapping[str, str] | None = None,
+    terms: Sequence[Term] = (),
 ) -> list[str]:
     """The lines that every batch of `table` begins with: the table with the names of all its columns
-    (at most `names` of them, and then how many are left out), what the team's glossary says of these
-    names, the passages about it, and the reviewer's hint if any."""
+    (at most `names` of them, and then how many are left out), the terms in its names, the passages about
+    it, and the reviewer's hint if any."""
     columns = [column.name for column in table.columns]
     key = sorted(
         (column.key_position, column.name) for column in table.columns if column.key_position
@@ -200,13 +208,14 @@ def shared_lines(
         "columns": shown,
         "columns_left_out": len(columns) - len(shown) or None,
     }
-    lines = [_write_line(facts)]
-    if glossary:
-        lines.append(_write_line({"glossary": glossary}))
-    lines += map(passage_line, passages)
+    lines = [_write_line(facts), *map(_term_line, terms), *map(passage_line, passages)]
     if hint.strip():
         lines.append(_write_line({"hint": one_line(hint, _HINT_LENGTH)}))
     return lines
+
+
+def _term_line(term: Term) -> str:
+    return _write_line({"term": term.word, "means": term.meaning})
 
 
 def passage_line(passage: Passage) -> str:
@@ -284,7 +293,7 @@ def keep_only(messages: Sequence[Message], targets: Collection[Target]) -> tuple
 
 
 # What tells the lines of a table, besides its own, from those of a target.
-_SHARED = frozenset(("hint", "passage", "glossary"))
+_SHARED = frozenset(("hint", "passage", "term"))
 
 
 def _write_line(facts: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.drafting.model import Band, RunState, Suggestion
 from amx_tui.llm.model import Usage
+from amx_tui.review.packing import pack_alternatives, unpack_alternatives
 
 
 class StoreProblem(Problem):
@@ -45,7 +46,8 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class NewDecision:
     """A decision that is about to be taken. `previous` is the text that the person saw standing there,
-    `run` the one whose suggestion they looked at, None where there was none."""
+    `run` the one whose suggestion they looked at, None where there was none; `reason` is why they
+    reject it, in their words."""
 
     target: Target
     verdict: Verdict
@@ -53,12 +55,14 @@ class NewDecision:
     alternative: int | None = None
     previous: str | None = None
     run: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`text` is what will be written (accepted, edited); `alternative` counts from 0, None for a text
-    of the person's own. `previous` is what the decision was taken over. `at`: seconds since 1970."""
+    of the person's own. `previous` is what the decision was taken over, `reason` why something was
+    rejected, None where nobody said. `at`: seconds since 1970."""
 
     id: int
     target: Target
@@ -67,24 +71,38 @@ class Decision:
     alternative: int | None
     previous: str | None
     at: float
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
     """One target with its newest suggestion and the decision that stands, if any. `written` is true
     while the decided text is what was last written to the database. Of what was decided and never
-    drafted, `run` is None, `model` empty and the suggestion without alternatives."""
+    drafted, `run` is None, `model` empty and the suggestion without alternatives.
 
-    suggestion: Suggestion
+    There may be a hundred thousand of these: the alternatives stay packed until they are looked at.
+    """
+
+    target: Target
+    packed: str  # see `review.packing`
+    previous: str | None
     run: int | None
     model: str
     drafted_at: float
     decision: Decision | None = None
     written: bool = False
 
+    @classmethod
+    def of(
+        cls, suggestion: Suggestion, run: int | None, model: str, drafted_at: float
+    ) -> ReviewRow:
+        """The row of a suggestion that nobody has decided on."""
+        packed = pack_alternatives(suggestion.alternatives)
+        return cls(suggestion.target, packed, suggestion.previous, run, model, drafted_at)
+
     @property
-    def target(self) -> Target:
-        return self.suggestion.target
+    def suggestion(self) -> Suggestion:
+        return Suggestion(self.target, unpack_alternatives(self.packed), self.previous)
 
     @property
     def is_low(self) -> bool:

@@ -3,13 +3,11 @@ a look-up. It opens nothing and asks nothing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import lru_cache
 from sys import intern
 
 from amx_tui.catalog.model import Change, Outcome, Target
-from amx_tui.drafting.model import Alternative, Band, Confidence, RunState, Signal, Suggestion
+from amx_tui.drafting.model import RunState
 from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Usage
 from amx_tui.review.model import Decision, JournalEntry, ReviewRow, RunRecord, Verdict
@@ -17,8 +15,6 @@ from amx_tui.review.model import Decision, JournalEntry, ReviewRow, RunRecord, V
 Row = tuple[object, ...]
 
 # A list of a hundred thousand rows asks for these many times; Enum's own look-up is slow.
-_BANDS = {band.value: band for band in Band}
-_SIGNALS = {signal.value: signal for signal in Signal}
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
@@ -74,6 +70,7 @@ def read_decision(
     alternative: int | None,
     previous: object,
     at: float,
+    reason: object,
 ) -> Decision:
     return Decision(
         number,
@@ -83,6 +80,7 @@ def read_decision(
         alternative,
         unpack(previous),
         at,
+        unpack(reason),
     )
 
 
@@ -101,21 +99,18 @@ def read_review_row(
     alternative: int | None,
     over: object,
     decided_at: float,
+    reason: object,
     write: int | None,
     written: object,
 ) -> ReviewRow:
-    suggestion = Suggestion(
-        read_target(schema, table, column),
-        read_alternatives(alternatives),
-        unpack(previous),
-    )
+    target, now = read_target(schema, table, column), unpack(previous)
     if decision is None:
-        return ReviewRow(suggestion, run, model, drafted_at)
+        return ReviewRow(target, alternatives, now, run, intern(model), drafted_at)
     taken = read_decision(
-        decision, schema, table, column, verdict, text, alternative, over, decided_at
+        decision, schema, table, column, verdict, text, alternative, over, decided_at, reason
     )
     is_written = write is not None and taken.verdict.keeps_text and taken.text == unpack(written)
-    return ReviewRow(suggestion, run, model, drafted_at, taken, is_written)
+    return ReviewRow(target, alternatives, now, run, intern(model), drafted_at, taken, is_written)
 
 
 def read_run_record(
@@ -186,34 +181,3 @@ def read_passage(
     path: object, line: int, page: int | None, heading: object, text: object
 ) -> Passage:
     return Passage(_name(path), line, _name(text), _name(heading), page)
-
-
-def write_alternatives(suggestion: Suggestion) -> str:
-    return json.dumps(
-        [
-            {
-                "text": alternative.text,
-                "band": alternative.confidence.band.value,
-                "signal": alternative.confidence.signal.value,
-                "score": alternative.confidence.score,
-                "reason": alternative.reason,
-            }
-            for alternative in suggestion.alternatives
-        ]
-    )
-
-
-def read_alternatives(stored: str) -> tuple[Alternative, ...]:
-    return tuple(
-        Alternative(
-            item["text"],
-            _confidence(item["band"], item["signal"], item["score"]),
-            intern(item["reason"]),
-        )
-        for item in json.loads(stored)
-    )
-
-
-@lru_cache(maxsize=1_000)
-def _confidence(band: str, signal: str, score: float | None) -> Confidence:
-    return Confidence(_BANDS[band], _SIGNALS[signal], score)

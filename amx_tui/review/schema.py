@@ -189,7 +189,24 @@ CREATE TABLE passages (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+# Why a person rejected, and what they told the model when they asked again: NULL and empty where
+# nothing. Alternatives as lists, which are kept in memory as they stand here: names in each of a
+# hundred thousand would take twenty megabytes.
+_FIFTH = """
+ALTER TABLE decisions ADD COLUMN reason TEXT;
+ALTER TABLE legs ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+UPDATE suggestions SET alternatives = (
+    SELECT json_group_array(json_array(
+        json_extract(value, '$.text'),
+        json_extract(value, '$.band'),
+        json_extract(value, '$.signal'),
+        json_extract(value, '$.score'),
+        json_extract(value, '$.reason')
+    )) FROM json_each(alternatives)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 
 
 def statements(script: str) -> Iterator[str]:

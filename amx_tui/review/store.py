@@ -52,6 +52,7 @@ from amx_tui.review.model import (
     RunRecord,
     StoreProblem,
 )
+from amx_tui.review.packing import pack_alternatives
 from amx_tui.review.records import (
     Row,
     expected_text,
@@ -63,7 +64,6 @@ from amx_tui.review.records import (
     read_run_record,
     read_target,
     unpack,
-    write_alternatives,
 )
 
 _Connection = sqlite3.Connection
@@ -77,7 +77,7 @@ _LAST_WRITE = "(SELECT max(id) FROM writes WHERE target = t.id AND outcome = 'wr
 _ROWS = f"""
 SELECT t.schema_name, t.table_name, t.column_name,
        s.alternatives, s.previous, s.run, l.model, s.at,
-       d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
+       d.id, d.verdict, d.text, d.alternative, d.previous, d.at, d.reason,
        w.id, w.new
 FROM (SELECT max(x.id) AS id FROM suggestions x JOIN targets y ON y.id = x.target
       WHERE y.database = :database {{which}} GROUP BY x.target) newest
@@ -93,7 +93,7 @@ ORDER BY t.schema_name, t.table_name, t.id
 _UNDRAFTED = f"""
 SELECT t.schema_name, t.table_name, t.column_name,
        '[]', d.previous, NULL, '', d.at,
-       d.id, d.verdict, d.text, d.alternative, d.previous, d.at,
+       d.id, d.verdict, d.text, d.alternative, d.previous, d.at, d.reason,
        w.id, w.new
 FROM targets t
 JOIN decisions d ON d.id = {_STANDING}
@@ -123,6 +123,7 @@ SELECT max(g.id) FROM write_groups g JOIN writes w ON w.grp = g.id
 WHERE g.database = ? AND g.undoes IS NULL AND w.outcome = 'written' AND w.closed_at IS NULL
 """
 
+_ENDS_UNDOING = (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE)
 
 # Enough to even out single answers, and few enough to follow a provider that changes.
 _ANSWERS_LOOKED_AT = 40
@@ -220,10 +221,10 @@ class Store:
         self, connection: _Connection, database: int, run: int, leg: int, plan: Plan, at: float
     ) -> None:
         connection.execute(
-            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(run, leg, plan.profile, plan.provider, plan.model, plan.effort),
-                *(plan.privacy.value, plan.cap_usd, at),
+                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint)),
             ),
         )
         connection.executemany(
@@ -372,8 +373,8 @@ class Store:
             ).fetchall()
             return tuple(self._decoded(read_run_record, row) for row in found)
 
-    def unfinished(self, database: str | None = None) -> tuple[RunRecord, ...]:
-        """The runs, of one database or of all, that drafted less than they were asked for and that no process is at, newest
+    def unfinished(self, database: str) -> tuple[RunRecord, ...]:
+        """The runs that drafted less than they were asked for and that no process is at, newest
         first, however they ended."""
         return tuple(
             record
@@ -406,8 +407,9 @@ class Store:
             )
             return tuple(Note(batch, at, text) for batch, at, text in found)
 
-    def interrupted(self, database: str) -> RunRecord | None:
-        """The newest run whose process died in the middle of it, and which nobody dismissed."""
+    def interrupted(self, database: str | None = None) -> RunRecord | None:
+        """The newest run, of one database or of all, whose process died in the middle of it, and which
+        nobody dismissed."""
         for record in self._records(database):
             if self._is_dead(record):
                 return replace(record, state=RunState.INTERRUPTED)
@@ -575,16 +577,18 @@ class Store:
                 number = _inserted(
                     connection,
                     "INSERT INTO decisions"
-                    " (grp, target, verdict, text, alternative, previous, run, at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    " (grp, target, verdict, text, alternative, previous, run, at, reason)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(group, ids[new.target], new.verdict.value, pack(text)),
-                        *(new.alternative, pack(new.previous), new.run, at),
+                        *(new.alternative, pack(new.previous), new.run, at, pack(new.reason)),
                     ),
                 )
                 taken.append(
                     Decision(
-                        number, new.target, new.verdict, text, new.alternative, new.previous, at
+                        *(number, new.target, new.verdict, text, new.alternative, new.previous),
+                        at,
+                        new.reason,
                     )
                 )
         return tuple(taken)
@@ -642,14 +646,15 @@ class Store:
                 return []
             found = connection.execute(
                 "SELECT d.id, t.schema_name, t.table_name, t.column_name,"
-                " d.verdict, d.text, d.alternative, d.previous, d.at, d.run, t.id"
+                " d.verdict, d.text, d.alternative, d.previous, d.at, d.reason, d.run, t.id"
                 f" FROM targets t JOIN decisions d ON d.id = {_STANDING}"
                 " WHERE t.database = ? AND d.verdict IN ('accepted', 'edited')"
                 " ORDER BY t.schema_name, t.table_name, t.id",
                 (_find_database(connection, database),),
             )
             return [
-                (self._decoded(read_decision, row[:9]), row[9], row[10]) for row in found.fetchall()
+                (self._decoded(read_decision, row[:10]), row[10], row[11])
+                for row in found.fetchall()
             ]
 
     # Writing -------------------------------------------------------------------------------------
@@ -657,9 +662,13 @@ class Store:
     def to_write(self, database: str) -> tuple[Change, ...]:
         """What was decided and is not what we wrote last. `old` is what has to stand there now: what
         the decision was taken over, or what we wrote since that was read."""
+        return tuple(change for change, _ in self._waiting(database))
+
+    def _waiting(self, database: str) -> list[tuple[Change, str | None]]:
+        """Each with the text that the decision was taken over."""
         with self._file.reading() as connection:
             if connection is None:
-                return ()
+                return []
             decided = self._decided(database)
             written: dict[int, list[Row]] = {}
             for target, *write in connection.execute(
@@ -669,12 +678,13 @@ class Store:
                 (_find_database(connection, database),),
             ):
                 written.setdefault(target, []).append(tuple(write))
-        changes = []
+        waiting = []
         for decision, run, target in decided:
             old = expected_text(decision, run, written.get(target, []))
             if old != decision.text:
-                changes.append(Change(decision.target, old, decision.text))
-        return tuple(changes)
+                change = Change(decision.target, old, decision.text)
+                waiting.append((change, decision.previous))
+        return waiting
 
     def begin_write(
         self, database: str, changes: Sequence[Change], *, who: str, undoes: int | None = None
@@ -691,16 +701,11 @@ class Store:
         """The same for those of the changes whose decision still stands at this moment, whoever took
         one back; the group's number, None where nothing is left, and what was journaled."""
         with self._file.writing() as connection:
-            waiting = {change.target: change for change in self.to_write(database)}
-            decided = self.decided(database)
+            waiting = {now.target: (now, over) for now, over in self._waiting(database)}
 
             def stands(change: Change) -> bool:
-                now = waiting.get(change.target)
-                return (
-                    now is not None
-                    and now.new == change.new
-                    and change.old in (now.old, decided[change.target].previous)
-                )
+                now, over = waiting.get(change.target, (None, None))
+                return now is not None and now.new == change.new and change.old in (now.old, over)
 
             left = tuple(change for change in changes if stands(change))
             if not left:
@@ -726,34 +731,39 @@ class Store:
             if group is None:
                 changes = [result.change for result in results]
                 group = _begin_write(connection, known, changes, who, at, None)
-            ids = _target_ids(connection, known, [result.change.target for result in results])
+            journaled = [
+                {
+                    "group": group,
+                    "target": _find_target(connection, known, result.change.target),
+                    "outcome": result.outcome.value,
+                    "detail": one_line(result.detail, 500),
+                    "at": at,
+                    "any": not only_open,
+                }
+                for result in results
+            ]
             # By the target's few writes: SQLite would rather look through the group's ten thousand.
-            for result in results:
-                target = ids[result.change.target]
-                journaled = connection.execute(
-                    "UPDATE writes INDEXED BY writes_of_target SET outcome = ?, detail = ?, at = ?"
-                    " WHERE grp = ? AND target = ?"
-                    " AND (outcome IS NULL OR NOT ?)",
-                    (
-                        result.outcome.value,
-                        one_line(result.detail, 500),
-                        at,
-                        group,
-                        target,
-                        only_open,
-                    ),
-                )
-                if not journaled.rowcount:
-                    continue
+            connection.executemany(
+                "UPDATE writes INDEXED BY writes_of_target"
+                " SET outcome = :outcome, detail = :detail, at = :at"
+                " WHERE grp = :group AND target = :target AND (outcome IS NULL OR :any)",
+                journaled,
+            )
+            (undoes,) = connection.execute(
+                "SELECT undoes FROM write_groups WHERE id = ?", (group,)
+            ).fetchone()
+            if undoes is not None:
                 # Where somebody changed our text meanwhile there is nothing of ours to undo either;
                 # what merely failed can be tried again.
-                if result.outcome in (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE):
-                    connection.execute(
-                        "UPDATE writes INDEXED BY writes_of_target SET closed_at = ?"
-                        " WHERE target = ? AND grp ="
-                        " (SELECT undoes FROM write_groups WHERE id = ?)",
-                        (at, target, group),
-                    )
+                over = ", ".join(f"'{outcome}'" for outcome in _ENDS_UNDOING)
+                connection.executemany(
+                    "UPDATE writes INDEXED BY writes_of_target SET closed_at = :at"
+                    f" WHERE target = :target AND grp = {undoes:d} AND EXISTS ("
+                    "SELECT 1 FROM writes done INDEXED BY writes_of_target"
+                    " WHERE done.target = :target AND done.grp = :group"
+                    f" AND done.outcome IN ({over}))",
+                    journaled,
+                )
         return group
 
     def unresolved(self, database: str) -> tuple[JournalEntry, ...]:
@@ -903,7 +913,7 @@ def _add_suggestion(connection: _Connection, run: int, event: SuggestionDrafted)
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             *(run, _leg(connection, run), event.batch, ids[suggestion.target]),
-            *(write_alternatives(suggestion), pack(suggestion.previous), event.at),
+            *(pack_alternatives(suggestion.alternatives), pack(suggestion.previous), event.at),
         ),
     )
 
@@ -958,20 +968,24 @@ def _begin_write(
         (database, one_line(who, 200), undoes),
     )
     ids = _target_ids(connection, database, [change.target for change in changes])
+    (last_decision,) = connection.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()
+    (last_run,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
     connection.executemany(
         "INSERT INTO writes (grp, target, old, new, at, decision, last_decision, last_run)"
-        " VALUES (:grp, :target, :old, :new, :at,"
+        " VALUES (:group, :target, :old, :new, :at,"
         " (SELECT max(id) FROM decisions"
         "  WHERE target = :target AND undone_at IS NULL AND :undoes IS NULL),"
-        " (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM runs))",
+        " :last_decision, :last_run)",
         [
             {
-                "grp": group,
+                "group": group,
                 "target": ids[change.target],
                 "old": pack(change.old),
                 "new": pack(change.new),
                 "at": at,
                 "undoes": undoes,
+                "last_decision": last_decision,
+                "last_run": last_run,
             }
             for change in changes
         ],

@@ -224,6 +224,7 @@ class DraftScreen(Room):
                 (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
+            *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
                 (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),
@@ -308,7 +309,7 @@ class DraftScreen(Room):
             self.app.pop_screen()
             self.desk.go("drafting")
 
-        self.do(start())
+        self.do(start)
 
     def action_profile(self) -> None:
         try:

@@ -159,6 +159,8 @@ class FormRoom(Room):
 
     def on_mount(self) -> None:
         self.query_one("#choices", RowList).can_focus = False
+        # What appears below a field is laid out some time after it was said.
+        self.watch(self.query_one("#fields"), "virtual_size", self._reveal_soon, init=False)
         self.show_now()
 
     def show_state(self) -> None:
@@ -169,6 +171,7 @@ class FormRoom(Room):
         self._show_aside()
         self.query_one("#beside").set_class(self._shows_written, "-written")
         self.query_one(KeyBar).refresh_changed()
+        self._reveal_soon()
 
     def _show_fields(self) -> None:
         fold = self.query_one(_FOLD, Fold) if self._first_folded else None
@@ -331,15 +334,24 @@ class FormRoom(Room):
             if not self._is_testing:
                 self._checks = None
             self.show_now()
-        # What is said below other fields may have moved it since.
-        self.call_after_refresh(self._reveal, event.widget)
+        self._reveal_soon()
 
-    def _reveal(self, widget: Widget) -> None:
-        if widget.id in self._by_id:
-            says = self.query_one(f"#{widget.id}-says")
-            if says.display:
-                says.scroll_visible(animate=False)
-        widget.scroll_visible(animate=False)
+    def _reveal_soon(self) -> None:
+        self.call_after_refresh(self._reveal)
+
+    def _reveal(self) -> None:
+        """Puts the field that has the focus, with what is said below it, in the middle as far as the form
+        goes: where it stands does not depend on what was said below others on the way to it."""
+        widget = self.focused
+        if widget is None or widget.id not in self._by_id:
+            return
+        fields = self.query_one("#fields")
+        place = self.query_one(f"#{widget.id}-row").virtual_region
+        says = self.query_one(f"#{widget.id}-says")
+        if says.display:
+            place = place.union(says.virtual_region)
+        top = place.y - max(fields.scrollable_content_region.height - place.height, 0) // 2
+        fields.scroll_to(y=top, animate=False, force=True, immediate=True)
 
         def place_cursor() -> None:
             # Textual does not take the terminal's own cursor along when a field is moved.
@@ -474,7 +486,7 @@ class FormRoom(Room):
             self.call_after_refresh(self.query_one(f"#{wrong[0].id}").focus)
             say(self, "Look at the words in red.", title="Not saved yet", severity="warning")
             return
-        self.do(self.save(), only="save")
+        self.do(self.save, only="save")
 
     def action_leave(self) -> None:
         if self._is_testing:

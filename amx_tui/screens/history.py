@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -30,7 +31,7 @@ class HistoryScreen(Room):
         yield RowList(self._draw, empty="No run yet. Press B, mark, then d.", id="runs")
 
     def on_screen_resume(self) -> None:
-        self.do(self._read())
+        self.do(self._read)
 
     async def _read(self) -> None:
         store, database = self.session.workspace.store, self.session.connector.identity
@@ -68,7 +69,7 @@ class HistoryScreen(Room):
     def action_rest(self) -> None:
         cursor = self.query_one("#runs", RowList).cursor
         if cursor < len(self._runs):
-            self.do(self._draft_rest(self._runs[cursor].id), only="rest")
+            self.do(partial(self._draft_rest, self._runs[cursor].id), only="rest")
 
     async def _draft_rest(self, run: int) -> None:
         session = self.session

@@ -13,7 +13,7 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit, say
 from amx_tui.widgets.rows import HeadLine, RowList
-from amx_tui.widgets.words import age, now, number, origin
+from amx_tui.widgets.words import age, now, number, origin, rate
 
 _MODEL, _CONTEXT, _RATE = 28, 8, 8
 
@@ -64,7 +64,7 @@ class PricesScreen(Room):
         figures = (
             ("unknown", "", "")
             if rates is None
-            else (f"{rates.input:g}", "" if cached is None else f"{cached:g}", f"{rates.output:g}")
+            else (rate(rates.input), "" if cached is None else rate(cached), rate(rates.output))
         )
         words = origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
         if model.retired and not line.profile:
@@ -83,7 +83,7 @@ class PricesScreen(Room):
 
     def action_fetch(self) -> None:
         if not self._is_fetching:
-            self.do(self._fetch())
+            self.do(self._fetch)
 
     async def _fetch(self) -> None:
         self._is_fetching = True

@@ -13,7 +13,7 @@ from amx_tui.llm.services import model_from_listing
 from amx_tui.screens.profile_fields import ELSEWHERE, Answers
 from amx_tui.widgets.form import Choice
 from amx_tui.widgets.plain import Line, Piece, fit
-from amx_tui.widgets.words import number
+from amx_tui.widgets.words import number, rate
 
 _Priced = Callable[[Model], Model]
 
@@ -139,8 +139,8 @@ def model_lines(model: Model, listed: Mapping[str, ListedModel] | None) -> list[
     if model.rates is None:
         rows.append([("its price is not known", "dim")])
     else:
-        cached = f", ${model.rates.cached:g} cached" if model.rates.cached else ""
-        words = f"${model.rates.input:g} in{cached}, ${model.rates.output:g} out a million tokens"
+        cached = f", ${rate(model.rates.cached)} cached" if model.rates.cached else ""
+        words = f"${rate(model.rates.input)} in{cached}, ${rate(model.rates.output)} out a million tokens"
         rows.append([(words, "dim"), (f"  {model.rates.source}", "dim")])
     return rows
 
@@ -156,7 +156,7 @@ def _context_words(model: Model) -> str:
 def _price_words(model: Model) -> str:
     if model.rates is None:
         return ""
-    return f"${model.rates.input:g} / ${model.rates.output:g}"
+    return f"${rate(model.rates.input)} / ${rate(model.rates.output)}"
 
 
 def advice(name: str, answers: Answers) -> list[Line]:

@@ -28,6 +28,7 @@ from amx_tui.shell.plain import (
     find_targets,
     is_yes,
     make_parser,
+    next_command,
     path_of,
     print_json,
     run_told,
@@ -164,6 +165,8 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
     yield f"at: {one_line(endpoint.base)}, key: {endpoint.key.source if endpoint.key else 'none'}"
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
+    if draft.wording:
+        yield f"texts: {draft.wording}"
     for said, more in standing_words(documents, plan):
         yield f"documents and code: {said}{more}"
     yield (
@@ -289,5 +292,5 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
         f" {money(session.spent_usd)}"
     )
     if board.drafted:
-        say("Review them: amx-tui review")
+        say(f"Review them: {next_command('review', options.database)}")
     return DONE if is_whole else FAILED

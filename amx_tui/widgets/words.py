@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from amx_tui.base.amounts import balance_words, money, number
+from amx_tui.base.amounts import balance_words, money, number, rate
 from amx_tui.base.times import clock, duration
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "now",
     "number",
     "origin",
+    "rate",
     "time_of_day",
 ]
 

@@ -18,18 +18,25 @@ from tests.catalog.conftest import Server
 async def test_the_databases_of_a_real_server_are_counted_or_told_why_not(
     postgresql: Server, clean_environment: Path
 ) -> None:
-    postgresql.run("CREATE TABLE examined (bukrs text)")
+    postgresql.run(
+        "CREATE TABLE examined (bukrs text)",
+        "CREATE ROLE onlooker LOGIN",
+        "CREATE TABLE theirs (bukrs text)",
+        "ALTER TABLE theirs OWNER TO onlooker",
+        "GRANT SELECT ON examined TO onlooker",
+    )
     folder = clean_environment / ".amx"
     folder.mkdir(mode=0o700)
     block = (
-        "  {0}:\n    backend: postgresql\n    host: {1}\n    user: owner\n"
+        "  {0}:\n    backend: postgresql\n    host: {1}\n    user: {3}\n"
         "    password: hunter2-canary\n    database: {2}\n"
     )
     here = postgresql.folder
     (folder / "config.yml").write_text(
         "db_profiles:\n"
-        + block.format("there", here, "postgres")
-        + block.format("lost", here, "no_such_database")
+        + block.format("there", here, "postgres", "owner")
+        + block.format("looked_at", here, "postgres", "onlooker")
+        + block.format("lost", here, "no_such_database", "owner")
     )
     workspace = real_workspace(os.environ, find_folders(os.environ))
     report = Report()
@@ -37,10 +44,13 @@ async def test_the_databases_of_a_real_server_are_counted_or_told_why_not(
     async with aclosing(examine(visit)) as parts:
         async for part in parts:
             report.add(part)
-    tables, texts, lost = (c for place, c in report.lines if place is Section.DATABASES)
+    tables, texts, _, refused, lost = (c for place, c in report.lines if place is Section.DATABASES)
     assert tables.state is State.OK and "there (postgresql)" in tables.result
     assert tables.seconds is not None
     assert texts.state is State.OK and texts.result == "texts go to comments in postgres"
+    assert refused.what == "looked_at" and refused.state is State.WARNING
+    assert "this user may not describe 1 of 2 tables" in refused.result
+    assert "own" in refused.why and "Connect as the owner of each table" in refused.remedy
     assert lost.what == "lost" and lost.state is State.FAILED and lost.remedy
     assert "no_such_database" in lost.result + lost.why
     assert "hunter2" not in repr(report.lines)

@@ -231,6 +231,17 @@ async def test_a_rate_limit_is_told_while_it_is_waited_out(
     assert ended["answer"].state is State.OK
 
 
+async def test_a_rate_limit_of_an_hour_is_told_and_not_waited_out(
+    server: ScriptedProvider, own_hosts: None, workspace: Workspace
+) -> None:
+    server.script(error(429, "limit", "rate_limit_reached_error", {"Retry-After": "3600"}))
+    ended, _ = await run(workspace, profile_at(server.base_url))
+    assert ended["answer"].state is State.FAILED
+    assert "limits how much" in ended["answer"].result
+    assert "asks to wait 1 h 0 min" in ended["answer"].result
+    assert len(server.calls) == 1
+
+
 async def test_a_parameter_that_is_refused_is_told_with_the_answer(
     server: ScriptedProvider, own_hosts: None, workspace: Workspace
 ) -> None:

@@ -100,6 +100,17 @@ def test_only_the_edited_values_of_a_profile_change(config_file: Path) -> None:
     ).replace("max_tokens: 16384", "max_tokens: 32768")
 
 
+def test_an_edit_adds_no_key_that_the_profile_did_without(config_file: Path) -> None:
+    before = "llm_profiles:\n  short:\n    provider: openai\n    model: gpt-5\n"
+    write(config_file, before)
+    short = load_config(config_file).profiles["short"]
+    save_profile(config_file, replace(short, n_alternatives=5), activate=False)
+    after = before + "    n_alternatives: 5\n"
+    assert text_of(config_file) == after
+    shown = profile_block(load_config(config_file).profiles["short"], activate=False)
+    assert sorted(shown.split("\n")) == sorted(after.split("\n"))
+
+
 def test_a_profile_is_added_to_a_file_of_amx_without_touching_the_rest(
     config_file: Path, kimi: Profile
 ) -> None:

@@ -95,4 +95,4 @@ def _all_drafted(path: Path) -> list[str]:
         found = connection.execute("SELECT alternatives FROM suggestions").fetchall()
     finally:
         connection.close()
-    return [json.loads(stored)[0]["text"] for (stored,) in found]
+    return [json.loads(stored)[0][0] for (stored,) in found]

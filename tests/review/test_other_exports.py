@@ -39,7 +39,9 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 def material(text: str = "Company code", what: What = What.DECIDED) -> Material:
     decision = Decision(1, BUKRS, Verdict.ACCEPTED, text, 0, "was", 1_000_000_000.0)
-    row = ReviewRow(suggestion(BUKRS, text), 1, "kimi-k2-thinking", 1.0, decision)
+    row = replace(
+        ReviewRow.of(suggestion(BUKRS, text), 1, "kimi-k2-thinking", 1.0), decision=decision
+    )
     return Material(
         "erp", "postgresql", Catalog(TABLES), {BUKRS: decision}, what, {BUKRS: row}, {BUKRS: "ann"}
     )

@@ -46,7 +46,7 @@ def decision(target: Target, verdict: Verdict, text: str, previous: str | None) 
 def rows(draw: st.DrawFn) -> ReviewRow:
     target = draw(st.sampled_from(TARGETS))
     suggestion = Suggestion(target, tuple(draw(st.lists(alternatives, max_size=3))))
-    row = ReviewRow(suggestion, draw(st.sampled_from([1, 2, None])), "kimi", 0.0)
+    row = ReviewRow.of(suggestion, draw(st.sampled_from([1, 2, None])), "kimi", 0.0)
     if draw(st.booleans()):
         verdict = draw(st.sampled_from(list(Verdict)))
         taken = decision(target, verdict, "Client", draw(st.sampled_from([None, "now"])))
@@ -121,7 +121,7 @@ def test_a_list_that_is_kept_is_the_list_made_anew(
 
 def row_of(column: str, *said: tuple[str, Band]) -> ReviewRow:
     made = tuple(Alternative(text, Confidence(band)) for text, band in said)
-    return ReviewRow(Suggestion(Target("main", "T2", column), made), 1, "kimi", 0.0)
+    return ReviewRow.of(Suggestion(Target("main", "T2", column), made), 1, "kimi", 0.0)
 
 
 def test_the_order_can_put_first_what_needs_a_look() -> None:

@@ -136,6 +136,15 @@ def test_a_key_is_nowhere_but_in_the_keyring_and_in_the_header(
     terminal.press("q")
     assert terminal.wait_until_ended() == 0
 
+    # The doctor asks the host about it, and is refused by one that repeats it.
+    provider.pages["/models"] = error(401, f"Incorrect API key {CANARY}", "invalid_request_error")
+    for words in (["doctor", "legacy.db"], ["doctor", "--json"]):
+        said = subprocess.run(
+            [*logged, *words], capture_output=True, cwd=legacy.parent, check=False
+        )
+        assert said.returncode == 1 and b"sk-" in said.stdout and b"refused" in said.stdout, said
+        assert_nowhere(said.stdout, said.stderr)
+
     assert {one.headers["authorization"] for one in provider.calls} == {f"Bearer {CANARY}"}
     for one in provider.requests:
         rest = {name: value for name, value in one.headers.items() if name != "authorization"}
@@ -190,6 +199,9 @@ def test_a_password_is_nowhere_but_in_the_keyring(
         assert done.returncode == 2, done
         assert done.stderr.startswith(b"amx-tui: ")
         assert_nowhere(done.stdout, done.stderr)
+    done = subprocess.run([*logged, "doctor"], capture_output=True, cwd=home, check=False)
+    assert b"canary_t" not in done.stdout and b"erp (postgresql)" in done.stdout, done
+    assert_nowhere(done.stdout, done.stderr)
     # The URL of a command line is the person's own, so what tmux was told is not looked at.
     assert_nowhere(tmp_path, home, terminal.drawn(), *terminal.seen)
 
