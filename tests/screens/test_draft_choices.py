@@ -109,3 +109,14 @@ async def test_the_end_tells_what_came_what_failed_what_it_cost_and_the_key_that
     assert "2 drafted (2 high) R reviews them t tries the 1 missing again" in words
     assert "1 batch failed: " in words
     assert "tokens" in words
+
+
+async def test_the_size_says_how_many_batches_and_why_they_are_smaller(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    wordy = {"description_verbosity": "exhaustive", "n_alternatives": 5}
+    app = AmxApp(workspace_at(server.base_url, tmp_path, model="moonshot-v1-8k", **wordy))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: "2 batches of ≤ 10 columns" in facts(pilot))
+        assert "±25% · some smaller, so that prompt and answer fit the model" in facts(pilot)
