@@ -322,8 +322,6 @@ def size_words(draft: Draft) -> tuple[str, str]:
         for one, following in pairwise(batches)
     )
     count = f"{len(batches)} batch{'es' if len(batches) != 1 else ''} of ≤ {most} columns"
-    tokens = (
-        f"about {number(estimate.input_tokens)} tokens in, {number(estimate.output_tokens)} out"
-    )
+    tokens = f"{number(estimate.input_tokens)} tokens in, {number(estimate.output_tokens)} out"
     smaller = " · some smaller, so that prompt and answer fit the model" if is_cut else ""
     return f"{count}, {tokens}, ±{MARGIN:.0%}", smaller
