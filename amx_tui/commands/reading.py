@@ -59,8 +59,8 @@ class CatalogReader:
         """
         with building():
             catalog = _take_known(self._connector.load(hidden=hidden), present.catalog)
-            if catalog is present.catalog:
-                return Reading(catalog, present.index)
+            if _differs_in_rows_only(catalog, present.catalog):
+                return Reading(catalog, present.index.over(catalog))
             return Reading(catalog, CatalogIndex(catalog))
 
     def keep(self, catalog: Catalog) -> None:
@@ -90,3 +90,11 @@ def _take_known_table(found: Table, known: Table | None) -> Table:
     rows = known.row_count if found.row_count is None else found.row_count
     table = replace(found, columns=known.columns, row_count=rows)
     return known if table == known else table
+
+
+def _differs_in_rows_only(found: Catalog, known: Catalog) -> bool:
+    """At most in how many rows tables have, which an index does not tell."""
+    return len(found.tables) == len(known.tables) and all(
+        table is other or replace(table, row_count=other.row_count) == other
+        for table, other in zip(found.tables, known.tables, strict=True)
+    )

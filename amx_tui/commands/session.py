@@ -146,7 +146,9 @@ class Session:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
                 return
-            gone = await asyncio.to_thread(self._find_gone, found.catalog)
+            gone = set[Target]()
+            if found.catalog is not present.catalog:
+                gone = await asyncio.to_thread(self._find_gone, found.catalog)
             self.problem = None
             self._take(found)
             self.is_whole = True
@@ -247,10 +249,11 @@ class Session:
         """What lacks a description and has no decision that gives it one."""
         found: set[Target] = set()
         for table in self.catalog.tables if tables is None else tables:
+            lacking = [table.column_target(c) for c in table.columns if not c.comment]
             if not table.comment:
-                found.add(table.target)
-            found.update(table.column_target(c) for c in table.columns if not c.comment)
-        return {target for target in found if not self._is_settled(target)}
+                lacking.append(table.target)
+            found.update(target for target in lacking if not self._is_settled(target))
+        return found
 
     def lacks(self, table: Table) -> bool:
         """Whether anything of a table would be in `undescribed`."""
@@ -271,8 +274,8 @@ class Session:
         """Marks all of them, or unmarks them where all are marked."""
         if targets <= self.marked:
             self.marked -= targets
-        else:
-            self.marked |= targets
+        else:  # two large sets beside each other are for where both are needed
+            self.marked = self.marked | targets if self.marked else targets
 
     # A run. --------------------------------------------------------------------------------------
 

@@ -58,6 +58,18 @@ def test_rows_that_there_was_no_time_to_count_again_are_as_many_as_they_were(
     assert table is not None and table.row_count == 1
 
 
+def test_more_rows_are_told_without_another_index(database: Path) -> None:
+    reading = reader(database)
+    first = reading.load(reading.list(hidden=False), hidden=False)
+    with sqlite3.connect(database) as connection:
+        connection.execute("INSERT INTO BKPF VALUES ('100', '0002')")
+    connection.close()
+    again = reading.load(first, hidden=False)
+    assert [again.index.hit(entry).table.row_count for entry in (0, 3)] == [2, 0]
+    assert [first.index.hit(entry).table.row_count for entry in (0, 3)] == [1, 0]
+    assert again.index.called("BUKRS") == first.index.called("BUKRS")
+
+
 def test_what_changed_is_new_and_the_rest_stays(database: Path) -> None:
     reading = reader(database)
     first = reading.load(reading.list(hidden=False), hidden=False)
