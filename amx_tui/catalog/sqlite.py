@@ -456,7 +456,7 @@ def _count_rows(database: sqlite3.Connection, tables: Sequence[str]) -> dict[str
 def _make_column(row: Sequence[object], words: Words) -> Column:
     name, type_, not_null, default, key, hidden = row
     return Column(
-        words[str(name)],
+        str(name),
         words[str(type_ or "")],
         nullable=not (not_null or key),
         default=None if default is None else words[str(default)],

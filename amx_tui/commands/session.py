@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from amx_tui.base.building import building
+from amx_tui.base.building import building, give_back
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
@@ -54,6 +54,8 @@ Listener = Callable[[SessionEvent], None]
 
 # How often the store is asked whether another process changed it: a question of microseconds.
 STORE_SECONDS = 0.4
+# Columns from which on reading a catalog takes memory that is worth giving back.
+_LARGE = 20_000
 
 
 class Session:
@@ -158,6 +160,8 @@ class Session:
         await self.read_rows()
         if not hidden:
             await asyncio.to_thread(self._reader.keep, found.catalog)
+        if self.index.total.total > _LARGE:
+            await asyncio.to_thread(give_back)
         self.read_documents()
 
     async def _show_first(self) -> None:
