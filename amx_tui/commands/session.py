@@ -84,6 +84,7 @@ class Session:
         self.draft: Draft | None = None  # what the run was made from
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
         self._evidence: dict[tuple[Target, Privacy], TableEvidence] = {}
+        self._unread: dict[Target, CatalogProblem] = {}  # tables whose rows could not be read
         self._passages: dict[tuple[int, Target], tuple[Passage, ...]] = {}  # by run and target
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
@@ -155,6 +156,7 @@ class Session:
             self._take(found)
             self.is_whole = True
             self._evidence.clear()
+            self._unread.clear()
             self.marked -= gone
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
@@ -208,9 +210,15 @@ class Session:
         """What the rows of a table tell, for looking at; the next time it is there already."""
         if (table.target, self.privacy) in self._evidence or not table.columns:
             return
-        with contextlib.suppress(CatalogProblem):
+        try:
             await asyncio.to_thread(self.evidence_for, table, self.privacy)
-            self._tell(EvidenceRead(table.target))
+        except CatalogProblem as problem:
+            if table.target in self._unread:  # told already
+                return
+            self._unread[table.target] = problem
+        else:
+            self._unread.pop(table.target, None)
+        self._tell(EvidenceRead(table.target))
 
     def read_documents(self) -> None:
         """Begins to read what is new in the documents and code of `config.yml`; who listens hears of it."""
@@ -244,8 +252,12 @@ class Session:
         return self._evidence[place]
 
     def evidence_at_hand(self, table: Target) -> TableEvidence:
-        """What has been read of a table at the present privacy level; empty where nothing has."""
-        return self._evidence.get((table, self.privacy)) or TableEvidence()
+        """What has been read of a table at the present privacy level; empty where nothing has, with
+        why where that is because it failed."""
+        found = self._evidence.get((table, self.privacy))
+        if found is None and (problem := self._unread.get(table)) is not None:
+            return TableEvidence(stopped=f"{problem.what}. {problem.remedy}")
+        return found or TableEvidence()
 
     # Marks. --------------------------------------------------------------------------------------
 
