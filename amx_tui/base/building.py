@@ -1,5 +1,6 @@
 """Keeps Python's garbage collector away from large things that are being made: it would go through all
-of them again and again, and holds up every key meanwhile (0.4 s for 100 000 suggestions)."""
+of them again and again, and holds up every key meanwhile (0.4 s for 100 000 suggestions). And gives back
+the memory that making them took."""
 
 from __future__ import annotations
 
@@ -32,3 +33,13 @@ def building() -> Iterator[None]:
                 gc.freeze()
                 if _was_enabled:
                     gc.enable()
+
+
+def give_back() -> None:
+    """Returns to the system what was allocated and is free again, which glibc else keeps (40 MB after
+    200 000 columns were read from SQLite). Takes milliseconds and lets other threads work; elsewhere
+    than with glibc it does nothing."""
+    import ctypes  # where something large was read, not at the start
+
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

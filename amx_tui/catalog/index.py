@@ -8,6 +8,7 @@ import asyncio
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 
 from amx_tui.catalog.model import Catalog, Column, Coverage, Table, Target, coverage
@@ -113,6 +114,15 @@ class CatalogIndex:
         self._name_lengths.append(len(what.name.lower()))
         self._table_numbers.append(number)
         self._column_numbers.append(position)
+
+    def over(self, catalog: Catalog) -> CatalogIndex:
+        """This index for a catalog that differs from its own in how many rows tables have, and in
+        nothing else."""
+        if catalog.tables is self._tables:
+            return self
+        other = copy(self)
+        other._tables = catalog.tables
+        return other
 
     def __len__(self) -> int:
         """Tables and columns."""

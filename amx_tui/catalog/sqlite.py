@@ -15,6 +15,7 @@ from pathlib import Path
 
 from amx_tui.base.building import building
 from amx_tui.base.text import one_line
+from amx_tui.catalog.assembling import Words
 from amx_tui.catalog.changes import judge
 from amx_tui.catalog.ddl_comments import read_ddl_comments
 from amx_tui.catalog.model import (
@@ -452,13 +453,13 @@ def _count_rows(database: sqlite3.Connection, tables: Sequence[str]) -> dict[str
     return counts
 
 
-def _make_column(row: Sequence[object]) -> Column:
+def _make_column(row: Sequence[object], words: Words) -> Column:
     name, type_, not_null, default, key, hidden = row
     return Column(
         str(name),
-        str(type_ or ""),
+        words[str(type_ or "")],
         nullable=not (not_null or key),
-        default=None if default is None else str(default),
+        default=None if default is None else words[str(default)],
         key_position=int(str(key)),
         is_generated=hidden in (2, 3),
     )
@@ -474,9 +475,10 @@ def _read_columns(
     database: sqlite3.Connection, tables: Sequence[str]
 ) -> Mapping[str, tuple[Column, ...]]:
     found: dict[str, list[Column]] = {}
+    words = Words()
     try:
         for name, *row in database.execute(_COLUMNS.format(more="")):
-            found.setdefault(name, []).append(_make_column(row))
+            found.setdefault(name, []).append(_make_column(row, words))
     except sqlite3.OperationalError as error:
         # One view over a table that is gone, or one unknown extension, ends the query for all.
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -485,7 +487,7 @@ def _read_columns(
         for table in tables:
             with contextlib.suppress(sqlite3.OperationalError):
                 rows = database.execute(_COLUMNS.format(more="AND m.name = ?"), (table,))
-                found[table] = [_make_column(row[1:]) for row in rows]
+                found[table] = [_make_column(row[1:], words) for row in rows]
     return {name: tuple(columns) for name, columns in found.items()}
 
 

@@ -4,12 +4,13 @@ worker threads. It knows no session and no screen."""
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import is_
 from pathlib import Path
 
 from amx_tui.base.building import building
 from amx_tui.catalog.index import CatalogIndex
-from amx_tui.catalog.model import Catalog, Connector
+from amx_tui.catalog.model import Catalog, Connector, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ class CatalogReader:
             CatalogProblem: it cannot be read.
         """
         with building():
-            catalog = self._connector.load(hidden=hidden)
-            if catalog == present.catalog:
-                return Reading(present.catalog, present.index)
+            catalog = _take_known(self._connector.load(hidden=hidden), present.catalog)
+            if _differs_in_rows_only(catalog, present.catalog):
+                return Reading(catalog, present.index.over(catalog))
             return Reading(catalog, CatalogIndex(catalog))
 
     def keep(self, catalog: Catalog) -> None:
@@ -72,3 +73,28 @@ class CatalogReader:
             else:
                 write_cache(self._folder, self._connector.identity, catalog)
                 self._kept = catalog
+
+
+def _take_known(found: Catalog, known: Catalog) -> Catalog:
+    """What was found, made of what is known wherever that says the same: `known` itself where all of it
+    does."""
+    tables = tuple(_take_known_table(table, known.table(table.target)) for table in found.tables)
+    same = len(tables) == len(known.tables) and all(map(is_, tables, known.tables))
+    return known if same else Catalog(tables)
+
+
+def _take_known_table(found: Table, known: Table | None) -> Table:
+    if known is None or found.columns != known.columns:
+        return found
+    # Where there was no time to count the rows again, they are as many as they were.
+    rows = known.row_count if found.row_count is None else found.row_count
+    table = replace(found, columns=known.columns, row_count=rows)
+    return known if table == known else table
+
+
+def _differs_in_rows_only(found: Catalog, known: Catalog) -> bool:
+    """At most in how many rows tables have, which an index does not tell."""
+    return len(found.tables) == len(known.tables) and all(
+        table is other or replace(table, row_count=other.row_count) == other
+        for table, other in zip(found.tables, known.tables, strict=True)
+    )

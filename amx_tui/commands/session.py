@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from amx_tui.base.building import building
+from amx_tui.base.building import building, give_back
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
@@ -54,6 +54,8 @@ Listener = Callable[[SessionEvent], None]
 
 # How often the store is asked whether another process changed it: a question of microseconds.
 STORE_SECONDS = 0.4
+# Columns from which on reading a catalog takes memory that is worth giving back.
+_LARGE = 20_000
 
 
 class Session:
@@ -82,6 +84,7 @@ class Session:
         self.draft: Draft | None = None  # what the run was made from
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
         self._evidence: dict[tuple[Target, Privacy], TableEvidence] = {}
+        self._unread: dict[Target, CatalogProblem] = {}  # tables whose rows could not be read
         self._passages: dict[tuple[int, Target], tuple[Passage, ...]] = {}  # by run and target
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
@@ -146,16 +149,21 @@ class Session:
                 self.problem = problem
                 self._tell(CatalogFailed(problem))
                 return
-            gone = await asyncio.to_thread(self._find_gone, found.catalog)
+            gone = set[Target]()
+            if found.catalog is not present.catalog:
+                gone = await asyncio.to_thread(self._find_gone, found.catalog)
             self.problem = None
             self._take(found)
             self.is_whole = True
             self._evidence.clear()
+            self._unread.clear()
             self.marked -= gone
         self._tell(CatalogRead(is_whole=True))
         await self.read_rows()
         if not hidden:
             await asyncio.to_thread(self._reader.keep, found.catalog)
+        if self.index.total.total > _LARGE:
+            await asyncio.to_thread(give_back)
         self.read_documents()
 
     async def _show_first(self) -> None:
@@ -202,9 +210,15 @@ class Session:
         """What the rows of a table tell, for looking at; the next time it is there already."""
         if (table.target, self.privacy) in self._evidence or not table.columns:
             return
-        with contextlib.suppress(CatalogProblem):
+        try:
             await asyncio.to_thread(self.evidence_for, table, self.privacy)
-            self._tell(EvidenceRead(table.target))
+        except CatalogProblem as problem:
+            if table.target in self._unread:  # told already
+                return
+            self._unread[table.target] = problem
+        else:
+            self._unread.pop(table.target, None)
+        self._tell(EvidenceRead(table.target))
 
     def read_documents(self) -> None:
         """Begins to read what is new in the documents and code of `config.yml`; who listens hears of it."""
@@ -238,8 +252,12 @@ class Session:
         return self._evidence[place]
 
     def evidence_at_hand(self, table: Target) -> TableEvidence:
-        """What has been read of a table at the present privacy level; empty where nothing has."""
-        return self._evidence.get((table, self.privacy)) or TableEvidence()
+        """What has been read of a table at the present privacy level; empty where nothing has, with
+        why where that is because it failed."""
+        found = self._evidence.get((table, self.privacy))
+        if found is None and (problem := self._unread.get(table)) is not None:
+            return TableEvidence(stopped=f"{problem.what}. {problem.remedy}")
+        return found or TableEvidence()
 
     # Marks. --------------------------------------------------------------------------------------
 
@@ -247,10 +265,11 @@ class Session:
         """What lacks a description and has no decision that gives it one."""
         found: set[Target] = set()
         for table in self.catalog.tables if tables is None else tables:
+            lacking = [table.column_target(c) for c in table.columns if not c.comment]
             if not table.comment:
-                found.add(table.target)
-            found.update(table.column_target(c) for c in table.columns if not c.comment)
-        return {target for target in found if not self._is_settled(target)}
+                lacking.append(table.target)
+            found.update(target for target in lacking if not self._is_settled(target))
+        return found
 
     def lacks(self, table: Table) -> bool:
         """Whether anything of a table would be in `undescribed`."""
@@ -279,8 +298,8 @@ class Session:
         """Marks all of them, or unmarks them where all are marked."""
         if targets <= self.marked:
             self.marked -= targets
-        else:
-            self.marked |= targets
+        else:  # two large sets beside each other are for where both are needed
+            self.marked = self.marked | targets if self.marked else targets
 
     # A run. --------------------------------------------------------------------------------------
 

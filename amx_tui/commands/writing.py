@@ -14,6 +14,10 @@ from dataclasses import dataclass, replace
 from amx_tui.catalog.model import Catalog, Change, Connector, Outcome, Written
 from amx_tui.review.store import Store
 
+# What was written is told this often, and told when it is on disk. Should the process die before, what
+# stands in the database says how it ended (`settle_cut_off`).
+_JOURNAL_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
@@ -76,9 +80,9 @@ def apply_changes(
     *,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Written]:
-    """Writes table by table and yields what became of each change, already journaled. All of it is
-    one group: one `undo_write` takes it back. What is no longer decided when it begins is yielded
-    first, and is neither written nor journaled.
+    """Writes table by table and yields what became of each change, already journaled, and so perhaps
+    of some tables at once. All of it is one group: one `undo_write` takes it back. What is no longer
+    decided when it begins is yielded first, and is neither written nor journaled.
 
     Raises:
         StoreProblem, CatalogProblem: what was written before that is journaled.
@@ -154,6 +158,7 @@ def _write(
     clock: Callable[[], float],
 ) -> Iterator[Written]:
     waiting: list[Written] = []
+    journaled_at = time.monotonic()
 
     def journal() -> list[Written]:
         done = waiting.copy()
@@ -164,8 +169,9 @@ def _write(
 
     try:
         for written in connector.write(changes):
-            if waiting and waiting[0].change.target.of_table != written.change.target.of_table:
+            if time.monotonic() > journaled_at + _JOURNAL_SECONDS:
                 yield from journal()
+                journaled_at = time.monotonic()
             waiting.append(written)
         yield from journal()
     finally:

@@ -41,7 +41,7 @@ def _name(stored: object) -> str:
 
 def read_target(schema: object, table: object, column: object) -> Target:
     # Names repeat: a hundred thousand rows share them.
-    return Target(*(intern(_name(part)) for part in (schema, table, column)))
+    return Target(intern(_name(schema)), intern(_name(table)), intern(_name(column)))
 
 
 def expected_text(decision: Decision, run: int | None, writes: Sequence[Row]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 from functools import partial
 
@@ -15,6 +16,7 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.screens.browse import BrowseScreen
 from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.elsewhere import ElsewhereDialog
+from amx_tui.widgets.plain import Plain
 from amx_tui.widgets.rows import RowList
 from tests.snapshot.conftest import session_of, settle, until
 
@@ -169,3 +171,26 @@ async def test_a_key_pressed_twice_at_once_does_its_work_once_and_leaves_no_faul
             gc.collect()
         assert done == [2]
         assert [str(one.message) for one in said if "never awaited" in str(one.message)] == []
+
+
+async def test_a_refresh_that_fails_is_told_and_what_was_read_stays(workspace: Workspace) -> None:
+    async with AmxApp(workspace).run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        shown = listed(pilot)
+        file = session.connector.identity.removeprefix("sqlite:")
+        os.rename(file, f"{file}.away")  # noqa: PTH104
+        await pilot.press("r")
+        await until(pilot, lambda: session.problem is not None)
+        assert session.problem is not None
+        what = session.problem.what
+        await until(pilot, lambda: any(what in note.title for note in pilot.app._notifications))
+        assert listed(pilot) == shown
+        # The rows of the next table cannot be read either, and that is said where they would stand.
+        await pilot.press("down", "down")
+        about = browse(pilot).query_one("#about", Plain)
+        await until(pilot, lambda: what in str(about.render()))
+        os.rename(f"{file}.away", file)  # noqa: PTH104
+        await pilot.press("r")
+        await until(pilot, lambda: session.problem is None)
+        await until(pilot, lambda: what not in str(about.render()))
