@@ -14,7 +14,6 @@ Textual app, with everything that the program holds beside: the catalog, its ind
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import re
 import sqlite3
@@ -67,10 +66,11 @@ asyncio.run(look())
 """
 
 # Out of these the texts are made: about as long as a model's, and as often alike.
-WORDS = (
+_SENTENCE = (
     "company code fiscal year document number amount in local currency key for the vendor posting date "
     "of a line item that was cleared by another one and sent to accounting with tax code and plant"
-).split()
+)
+WORDS = _SENTENCE.split()
 
 _LISTED = re.compile(r"(\d+) listed")
 
@@ -93,7 +93,9 @@ def main() -> int:
             for share in (0.5, 0.99, 1.0)
         )
         print(f"    {kind:<28}{shares}{len(seconds[kind]):6}")
-    print(f"  {memory:.0f} MB in all, {few_mb:.0f} MB with {FEW}, {empty:.0f} MB an empty Textual app")
+    print(
+        f"  {memory:.0f} MB in all, {few_mb:.0f} MB with {FEW}, {empty:.0f} MB an empty Textual app"
+    )
     met = [
         judge(f"review_{kind}_p99_ms", percentile(seconds[kind], 0.99) * 1000, P99_LIMIT_MS)
         for kind in KINDS
@@ -150,10 +152,13 @@ def _press(screen: Watched, count: int, presses: int) -> dict[str, list[float]]:
         listed = count
         # Each letter leaves some out, so that each frame can be told from the one before.
         for letter in b"17_":
-            seconds["filter"].append(
-                screen.time_until(bytes([letter]), lambda: _count_listed(screen, listed) != listed)
-            )
-            listed = _count_listed(screen, listed)
+            before = listed
+
+            def lists_fewer(before: int = before) -> bool:
+                return _count_listed(screen, before) != before
+
+            seconds["filter"].append(screen.time_until(bytes([letter]), lists_fewer))
+            listed = _count_listed(screen, before)
             screen.wait(chance.uniform(0.02, 0.05))
         screen.terminal.press(b"\x1b")
         screen.wait(0.3)
@@ -234,7 +239,12 @@ def _make_store(path: Path, database: Path, targets: Sequence[Target]) -> None:
             " WHERE database = 1 AND schema_name = ? AND table_name = ? AND column_name = ?",
             (
                 (
-                    *(run, batch.number, pack_alternatives(_suggestion(target, chance).alternatives), now),
+                    *(
+                        run,
+                        batch.number,
+                        pack_alternatives(_suggestion(target, chance).alternatives),
+                        now,
+                    ),
                     *(target.schema, target.table, target.column),
                 )
                 for batch in plan.batches

@@ -93,7 +93,9 @@ class ReviewRow:
     written: bool = False
 
     @classmethod
-    def of(cls, suggestion: Suggestion, run: int | None, model: str, drafted_at: float) -> ReviewRow:
+    def of(
+        cls, suggestion: Suggestion, run: int | None, model: str, drafted_at: float
+    ) -> ReviewRow:
         """The row of a suggestion that nobody has decided on."""
         packed = pack_alternatives(suggestion.alternatives)
         return cls(suggestion.target, packed, suggestion.previous, run, model, drafted_at)

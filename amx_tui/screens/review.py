@@ -67,6 +67,13 @@ class ReviewScreen(Room):
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
 
+    async def prepare(self) -> None:
+        """Makes a long list before anybody asks for it, so that the key that does shows it at once."""
+        self.listen()
+        if self._listing is None and not self._is_making:
+            self._is_making = True
+            await self._make()
+
     # What is shown. ------------------------------------------------------------------------------
 
     def heard(self, event: SessionEvent) -> None:

@@ -203,9 +203,11 @@ def _with_words(wanted: Wanted, words: str) -> Wanted:
 
 
 def _text_of(row: ReviewRow) -> str:
+    """Each word once: what is looked for has no spaces, and alternatives share most of their words."""
     target = row.target
     texts = [alternative.text for alternative in row.suggestion.alternatives]
-    return "\n".join([f"{target.schema}.{target.path}", *texts, decided_text(row)]).lower()
+    said = " ".join([f"{target.schema}.{target.path}", *texts, decided_text(row)])
+    return " ".join(dict.fromkeys(said.lower().split()))
 
 
 def decided_text(row: ReviewRow) -> str:
