@@ -134,6 +134,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.edit", "e", "edit", "Edit the marked alternative, then keep it", 3),
     Action("review.own", "o", "own words", "Write a description of your own", 4),
     Action("review.reject", "r", "reject", "Reject all alternatives", 5),
+    Action("review.why", "w", "why…", "Say why it was rejected: this one, or the last one"),
     Action("review.later", "s", "later", "Set it aside", 6),
     Action("review.undo", "u", "undo", "Take back the last decision; any number of times", 7),
     Action("review.redo", "ctrl+r", "redo", "Put back what undo took"),
@@ -148,12 +149,19 @@ ACTIONS: tuple[Action, ...] = (
         "This text for the columns of this name in other tables",
         12,
     ),
+    Action(
+        "review.draft",
+        "d",
+        "draft again…",
+        "Draft this one, or what is marked, again with a hint; decisions stay",
+        13,
+    ),
     Action("review.reopen", "z", "open again", "Take back the decision on this one alone"),
     Action(
         "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
     ),
     Action("review.passages", "p", "documents", "Read what of documents and code was sent"),
-    Action("review.copy", "c", "copy", "Copy the marked alternative"),
+    Action("review.copy", "c", "copy", "Copy the marked alternative; it says where to"),
     Action("review.back", "escape", "back", "One level out"),
     # The editor of one text.
     Action("editor.keep", "ctrl+s", "keep", "Keep this text", 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
@@ -170,9 +170,12 @@ def prepare_draft(
     cap_usd: float | None = None,
     profile: str | None = None,
     first_number: int = 1,
+    hint: str = "",
+    earlier: Mapping[Target, Sequence[str]] | None = None,
 ) -> Draft:
     """Reads the evidence of the targets' tables and makes the plan. `first_number` is the number of
-    the first batch, for a run that goes on.
+    the first batch, for a run that goes on; `hint` is what a reviewer tells the model, and `earlier`
+    are the texts that did not satisfy them.
 
     Raises:
         NotReady: see `find_setup`; or there is nothing to draft.
@@ -217,6 +220,8 @@ def prepare_draft(
         first_number=first_number,
         calibration=find_calibration(workspace, setup),
         passages=passages,
+        hint=hint,
+        earlier=earlier,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)

@@ -149,3 +149,7 @@ class Folders:
     @property
     def prices_file(self) -> Path:
         return self.cache / "prices.json"
+
+    @property
+    def copied_text(self) -> Path:
+        return self.cache / "copied.txt"

@@ -43,7 +43,7 @@ from amx_tui.review.part import (
     inserted,
     target_ids,
 )
-from amx_tui.review.records import pack, read_run_record, read_target
+from amx_tui.review.records import pack, read_run_record, read_target, unpack
 
 _RUNS = """
 SELECT r.id, b.identity, r.label, r.scope, l.profile, l.model, r.state, r.started_at, r.ended_at,
@@ -390,6 +390,16 @@ class Runs(StorePart):
                 "SELECT cap_usd FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)
             ).fetchone()
             return spent, last[0] if last is not None else None
+
+    def hint(self, run: int) -> str:
+        """What a reviewer told the model in the run's newest leg; empty where nothing."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return ""
+            last = connection.execute(
+                "SELECT hint FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)
+            ).fetchone()
+            return (unpack(last[0]) or "") if last is not None else ""
 
     def dismiss(self, run: int) -> None:
         """Marks a dead run as interrupted for good: it is not offered again.

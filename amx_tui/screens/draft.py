@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 
 from amx_tui.base.problem import Problem
+from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import PRIVACY_WORDS, DocumentsRead, Draft, NotReady, SessionEvent
 from amx_tui.config.model import Privacy
@@ -38,15 +39,21 @@ LESS_FIRST = {
 
 
 class DraftScreen(Room):
-    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on."""
+    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on. `again` is what
+    a reviewer said who has these drafted again: it goes along with the earlier readings, and the start
+    leads back to Review."""
 
     ROOM = "draft"
     CSS_PATH = "draft.tcss"
     BINDINGS = bindings_of("draft")
     AUTO_FOCUS: ClassVar[str] = "#sent"
 
-    def __init__(self, targets: frozenset[Target], *, run: int | None = None) -> None:
+    def __init__(
+        self, targets: frozenset[Target], *, run: int | None = None, again: str | None = None
+    ) -> None:
         super().__init__()
+        self._is_again = again is not None
+        self._hint = again or ""
         self._targets = targets
         self._run = run
         self._draft: Draft | None = None
@@ -85,8 +92,9 @@ class DraftScreen(Room):
         session = self.session
         try:
             if not self._has_read_cap and self._run is not None:
-                spending = await asyncio.to_thread(session.workspace.store.spending, self._run)
-                self._spent, self._cap = spending
+                store = session.workspace.store
+                self._spent, self._cap = await asyncio.to_thread(store.spending, self._run)
+                self._hint = await asyncio.to_thread(store.hint, self._run)
                 self._has_read_cap = True
             self._draft = await asyncio.to_thread(
                 prepare_draft,
@@ -97,6 +105,8 @@ class DraftScreen(Room):
                 read_evidence=session.evidence_for,
                 cap_usd=self._cap,
                 profile=self._profile,
+                hint=self._hint,
+                earlier=self._earlier(),
             )
         except Problem as problem:
             self._problem = problem
@@ -108,6 +118,17 @@ class DraftScreen(Room):
         if self._draft is not None:
             self._ask_host(self._draft.setup)
             self._take_documents()
+
+    def _earlier(self) -> dict[Target, tuple[str, ...]]:
+        """What did not satisfy: the readings so far of what is drafted again."""
+        if not self._is_again and not self._hint:
+            return {}
+        rows = self.session.rows
+        return {
+            target: tuple(one.text for one in rows[target].suggestion.alternatives)
+            for target in self._targets
+            if target in rows
+        }
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
@@ -162,7 +183,8 @@ class DraftScreen(Room):
             self._plan()
 
     def show_state(self) -> None:
-        what = "draft" if self._run is None else f"the rest of run {self._run}"
+        what = "draft again" if self._is_again else "draft"
+        what = what if self._run is None else f"the rest of run {self._run}"
         entitle(self.query_one("#summary"), f"{what} · nothing has been sent yet")
         self.query_one("#facts", Plain).write_lines(self._facts())
 
@@ -179,6 +201,7 @@ class DraftScreen(Room):
         batches = len(plan.batches)
         rows: list[Line] = [
             [("what     ", "dim"), (plan.scope, "strong")],
+            *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
             [
                 ("to       ", "dim"),
                 (f"{plan.profile} · {plan.model}{effort}", "strong"),
@@ -209,7 +232,8 @@ class DraftScreen(Room):
                 (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
-        rows[4:4] = standing_lines(self.session.workspace.library.standing, plan)
+        place = 5 if plan.hint else 4
+        rows[place:place] = standing_lines(self.session.workspace.library.standing, plan)
         account = self.desk.workspace.accounts.get(setup.profile.name)
         if account is not None and account.base != setup.endpoint.base:
             account = None
@@ -271,7 +295,7 @@ class DraftScreen(Room):
                 return
             await self.session.start(draft, run=self._run)
             self.app.pop_screen()
-            self.desk.go("drafting")
+            self.desk.go("review" if self._is_again else "drafting")
 
         self.do(start())
 

@@ -17,6 +17,7 @@ from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Preferences, Privacy
 from amx_tui.review.model import Verdict
+from amx_tui.review.packing import pack_alternatives
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.stream_view import StreamView
 from tests.snapshot.conftest import session_of, settle, until
@@ -243,8 +244,8 @@ async def test_a_key_meant_for_the_card_before_is_not_taken_for_the_new_one(
         session = session_of(pilot)
         target = app.screen.listing[0].target  # type: ignore[attr-defined]
         row = session.rows[target]
-        fewer = replace(row.suggestion, alternatives=row.suggestion.alternatives[::-1])
-        session.rows[target] = replace(row, suggestion=fewer)
+        turned = pack_alternatives(row.suggestion.alternatives[::-1])
+        session.rows[target] = replace(row, packed=turned)
         from amx_tui.commands.model import RowsChanged
 
         session._tell(RowsChanged((target,), by_reviewer=False))
