@@ -221,8 +221,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.page_down", "pagedown", "page down", "Read on in what stands beside"),
     Action("form.leave", "escape", "leave", "Leave; asks where something would be lost", 7),
     # History and prices.
-    Action("history.open", "enter", "review", "Go to Review, where the drafts of all runs are", 1),
+    Action("history.open", "enter", "review", "Review what this run drafted", 1),
     Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),
+    Action("history.mark", "space", "mark", "Mark this run, to compare it with another", 3),
+    Action(
+        "history.compare", "c", "compare…", "Two marked runs, or this one and the one before", 4
+    ),
+    Action("history.written", "w", "written/runs", "Who wrote what when, or the runs", 5),
+    Action("history.find", "slash", "filter", "Filter by text", 6, "/"),
     Action("history.back", "escape", "back", "Back to Browse"),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
@@ -251,6 +257,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("same.leave", "escape", "leave", "Leave; nothing is decided", 4),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
+    Action("compare.leave", "escape,c,q", "close", "Close it", 1),
     Action("passages.leave", "escape,p,q", "close", "Close it", 1),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )

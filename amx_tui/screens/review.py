@@ -561,6 +561,12 @@ class ReviewScreen(Room):
 
     # Finding. ------------------------------------------------------------------------------------
 
+    def show_run(self, run: int) -> None:
+        """Lists what a run drafted, as far as no later one drafted it again."""
+        self._wanted = Wanted(run=run)
+        self._listing, self._is_new = None, True
+        self.call_after_refresh(self.show_now)
+
     def _want(self, wanted: Wanted) -> None:
         """Lists what is wanted from now on."""
         order = self._wanted.order
