@@ -17,7 +17,6 @@ from amx_tui.widgets.plain import Frame, Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.words import moment, money, number
 
-
 # Cells from which on a run's line has room for everything.
 WIDE = 110
 
@@ -215,13 +214,17 @@ def _entry_line(entry: JournalEntry, width: int) -> Line:
     if entry.undoes is not None:
         outcome = f"put back, {outcome}"
     whence = f"run {entry.run}" if entry.run is not None else "own words"
+    who, path, ended, came = (14, 28, 20, 10) if width >= WIDE else (9, 20, 10, 0)
     return [
         (fit(f" {moment(entry.at)}", 18), "dim"),
-        (fit(one_line(entry.who), 14), ""),
-        (fit(entry.change.target.path, 28), "key"),
-        (fit(outcome, 20), "" if outcome == "written" else "warn"),
-        (fit(whence, 10), "dim"),
-        (fit(one_line(entry.change.new or "–"), max(width - 91, 0)), ""),
+        (fit(one_line(entry.who), who), ""),
+        (fit(entry.change.target.path, path) + " ", "key"),
+        (fit(outcome, ended), "" if outcome == "written" else "warn"),
+        (fit(whence, came), "dim"),
+        (
+            fit(one_line(entry.change.new or "–"), max(width - 19 - who - path - ended - came, 0)),
+            "",
+        ),
     ]
 
 
