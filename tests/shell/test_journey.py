@@ -154,8 +154,8 @@ def test_a_command_that_comes_a_line_too_early_is_not_kept_as_a_text(
     command("draft", legacy, "--yes")
     said = command("review", legacy, typed="e\nq\no\n2\ne\nA text of mine\nq\n")
     assert "'q' is a command" in said and "'2' is a command" in said
-    states = [one["decision"] for one in document("review", legacy)["suggestions"]]
-    assert [state["text"] for state in states if state] == ["A text of mine"]
+    found = document("review", legacy)["suggestions"]
+    assert [one["text"] for one in found if one["state"] == "edited"] == ["A text of mine"]
 
 
 def test_ctrl_c_stops_the_run_and_keeps_what_came(
