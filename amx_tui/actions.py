@@ -257,7 +257,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("same.leave", "escape", "leave", "Leave; nothing is decided", 4),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
-    Action("compare.leave", "escape,c,q", "close", "Close it", 1),
+    Action("compare.more", "space", "more", "Read on in what both said", 1),
+    Action("compare.leave", "escape,c,q", "close", "Close it", 2),
     Action("passages.leave", "escape,p,q", "close", "Close it", 1),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )

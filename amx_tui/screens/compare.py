@@ -19,8 +19,8 @@ from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS, confidence_words
 
-MOST_LINES = 16
-LINES_OF_ONE = 10
+# Lines of the screen that are no row and no text: borders, the key bar, and a margin around.
+AROUND = 9
 
 
 class CompareDialog(ModalScreen[None]):
@@ -45,10 +45,12 @@ class CompareDialog(ModalScreen[None]):
                 f"{len(self._pairs)} in both · {same} with the same first text",
             )
             rows = RowList(self._draw)
-            rows.styles.height = min(len(self._pairs), MOST_LINES)
+            room = max(self.app.size.height - AROUND, 4)
+            height = min(len(self._pairs), room * 2 // 5)
+            rows.styles.height = height
             yield rows
             page = Page(id="pair")
-            page.styles.height = LINES_OF_ONE
+            page.styles.height = room - height
             yield page
             yield KeyBar("compare", {})
 
@@ -88,6 +90,11 @@ class CompareDialog(ModalScreen[None]):
         page = self.query_one("#pair", Page)
         page.jump(0)
         page.show(rows)
+
+    def action_more(self) -> None:
+        page = self.query_one("#pair", Page)
+        is_at_its_end = page.scroll_offset.y >= page.max_scroll_y
+        page.jump(0 if is_at_its_end else page.scroll_offset.y + max(page.size.height - 1, 1))
 
     def action_leave(self) -> None:
         self.dismiss()

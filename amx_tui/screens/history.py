@@ -68,7 +68,10 @@ class HistoryScreen(Room):
             empty = "Nothing fits. esc shows all."
         self.query_one("#runs", RowList).show(len(self._shown), empty=empty)
         title = f"{of} {what}{'s' if of != 1 else ''} of {self.session.connector.label}"
-        below = f"{len(self._shown)} listed" if words else ""
+        run = self._run
+        below = one_line(_about(run), 200) if run is not None else ""
+        if words:
+            below = f"{len(self._shown)} listed"
         if self._marked and not self._shows_written:
             below = f"marked: {', '.join(f'run {run}' for run in self._marked)}"
         entitle(self.query_one("#list"), title, below)
@@ -85,9 +88,6 @@ class HistoryScreen(Room):
         is_wide = width >= WIDE
         drafted, tokens = (17, 15) if is_wide else (10, 0)
         decided = ", ".join(filter(None, (kept, rejected)))
-        effort = f" · {run.effort}" if run.effort else ""
-        hint = f" · hint: {one_line(run.hint, 80)}" if run.hint else ""
-        about = f"{run.profile} · {run.model}{effort} · {run.scope}{hint}"
         return [
             ("●" if run.id in self._marked else " ", "accent"),
             (fit(f"{run.id} ", 5), "key"),
@@ -97,7 +97,7 @@ class HistoryScreen(Room):
             (fit(decided, 22), "good" if run.kept else "dim"),
             (fit(f"{number(run.usage.total)} tokens" if is_wide else "", tokens), "dim"),
             (fit(money(run.usd), 10), ""),
-            (fit(one_line(about), max(width - 67 - drafted - tokens, 0)), "dim"),
+            (fit(one_line(_about(run)), max(width - 67 - drafted - tokens, 0)), "dim"),
         ]
 
     # Keys. ---------------------------------------------------------------------------------------
@@ -107,6 +107,10 @@ class HistoryScreen(Room):
         cursor = self.query_one("#runs", RowList).cursor
         one = self._shown[cursor] if cursor < len(self._shown) else None
         return one if isinstance(one, RunRecord) else None
+
+    @on(RowList.Moved, "#runs")
+    def _moved(self) -> None:
+        self.show_now()
 
     @on(RowList.Chosen, "#runs")
     def _open(self) -> None:
@@ -207,6 +211,12 @@ class HistoryScreen(Room):
             self.action_written()
         else:
             self.desk.go("browse")
+
+
+def _about(run: RunRecord) -> str:
+    effort = f" · {run.effort}" if run.effort else ""
+    hint = f" · hint: {one_line(run.hint, 80)}" if run.hint else ""
+    return f"{run.profile} · {run.model}{effort} · {run.scope}{hint}"
 
 
 def _entry_line(entry: JournalEntry, width: int) -> Line:
