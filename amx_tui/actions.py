@@ -93,11 +93,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("start.back", "escape", "back", "Leave the field"),
     # Draft: what will be sent, before it is.
     Action("draft.start", "enter", "start", "Send it", 1),
-    Action("draft.profile", "p", "other profile", "The next profile of config.yml", 2),
+    Action("draft.profile", "p", "profile…", "Choose a profile by what it would cost and take", 2),
     Action("draft.privacy", "v", "privacy", "Send less or more of the rows", 3),
     Action("draft.cap", "c", "cap", "The run stops before it would cost more", 4),
     Action("draft.following", "n", "next batch", "Read the next batch's text", 5),
-    Action("draft.redo", "o", "described ones too", "Also draft what is described already"),
+    Action("draft.redo", "o", "described ones too", "Also draft what is described already", 7),
+    Action("draft.low", "l", "only low", "Only what was drafted and came out low, or all again", 6),
     Action("draft.back", "escape", "back", "Back, nothing is sent", 9),
     # Drafting.
     Action("drafting.follow", "enter", "follow batch", "Follow the batch under the cursor"),
@@ -255,6 +256,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("same.one", "space", "this one", "With or without this column", 2),
     Action("same.all", "m", "all or none", "All columns, or none", 3),
     Action("same.leave", "escape", "leave", "Leave; nothing is decided", 4),
+    Action("offers.leave", "escape,p,q", "leave", "Leave; the profile stays", 1),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
     Action("compare.more", "space", "more", "Read on in what both said", 1),

@@ -74,6 +74,7 @@ class AmxApp(App[None]):
         self._rooms: dict[str, Room] = {}
         self._model_words = ""
         self.pressed_at = 0.0
+        self._offered_for: Session | None = None  # to go on with its interrupted run
         self._was_running = False
         self._profile_name = ""
         if workspace.connector is not None:
@@ -301,8 +302,11 @@ class AmxApp(App[None]):
             self._was_running = self.session.is_running
             if self._was_running:
                 gc.freeze()  # what the run imported
-        if isinstance(event, CatalogRead) and event.is_whole:
+        is_read = isinstance(event, CatalogRead) and event.is_whole and not event.is_kept
+        if is_read and self._offered_for is not self.session:  # not again at each refresh
+            self._offered_for = self.session
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
+            self.run_worker(self._remember(), group="recent")
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
             if len(self.session.rows) > MANY_ROWS:
@@ -320,6 +324,13 @@ class AmxApp(App[None]):
         from amx_tui.screens.resume import offer_to_go_on
 
         await offer_to_go_on(self, self.session)
+
+    async def _remember(self) -> None:
+        workspace = self.workspace
+        if workspace.transport is None and workspace.connector is not None:  # no demo
+            from amx_tui.commands.recent import remember
+
+            await asyncio.to_thread(remember, workspace.folders, workspace.connector)
 
     async def action_quit(self) -> None:
         top = self.screen

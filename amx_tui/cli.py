@@ -35,6 +35,7 @@ examples:
   amx-tui postgresql://me@host/sales
   amx-tui mysql://me@host/sales
   amx-tui                      choose a connection of ~/.amx/config.yml
+  amx-tui --resume             go on where a run was interrupted
 
 as plain text, for scripts and screen readers (--help after each tells more):
 {commands}
@@ -117,6 +118,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--offline", action="store_true", help="let nothing leave this machine: no call at all"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run that was interrupted; without DATABASE, with the newest of all",
+    )
     parser.add_argument("-V", "--version", action="version", version=f"amx-tui {__version__}")
     options = parser.parse_args(words)
     if options.speed is not None and options.database != "demo":
@@ -149,6 +155,7 @@ def _open_workspace(options: argparse.Namespace) -> Workspace:
         profile=options.profile,
         offline=options.offline,
         speed=options.speed or 1.0,
+        resume=options.resume,
     )
 
 

@@ -327,6 +327,9 @@ class ScriptedProvider:
         self.unfinished = 0  # answers whose client went away before their end
         self.models = models
         self.balance = balance  # None: this server does not tell it
+        self.most_at_once: int | None = None  # answers; more are refused with 429
+        self.refused = 0  # for that
+        self._answering = 0
         self.pages: dict[str, Reply] = {}  # by the end of a path, before everything else
         self._port = port
         self._tls = tls
@@ -429,7 +432,12 @@ class ScriptedProvider:
                 with self._change():
                     self.requests.append(request)
                     reply = self._choose(request)
-                if not await self._answer(reply, reader, writer):
+                    self._answering += 1
+                try:
+                    is_open = await self._answer(reply, reader, writer)
+                finally:
+                    self._answering -= 1
+                if not is_open:
                     break
         except (_Gone, ConnectionError, asyncio.IncompleteReadError):
             with self._change():
@@ -453,6 +461,10 @@ class ScriptedProvider:
             return status(200, {"object": "list", "data": rows})
         if not request.path.endswith("/chat/completions"):
             return status(404, "Not Found")
+        if self.most_at_once is not None and self._answering >= self.most_at_once:
+            self.refused += 1
+            said = f"request reached max organization concurrency: {self.most_at_once}"
+            return error(429, said, "rate_limit_reached_error")
         if self._replies:
             return self._replies.popleft()
         return self.answer(request.body)

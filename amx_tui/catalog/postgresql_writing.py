@@ -3,9 +3,9 @@ with what stands there read again under the lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, LiteralString
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.changes import group_by_table, judge, refuse_all
@@ -14,12 +14,11 @@ from amx_tui.catalog.postgresql_connection import READ_TIMEOUT, PostgresqlServer
 
 if TYPE_CHECKING:
     import psycopg
-    from psycopg.sql import Composed
 
 _LOCK_TIMEOUT = "2s"
 
 # COMMENT's keyword for a relkind (postgresql.org/docs/current/catalog-pg-class.html).
-_KEYWORDS: Mapping[str, LiteralString] = {
+_KEYWORDS: Mapping[str, str] = {
     "r": "TABLE",
     "p": "TABLE",
     "v": "VIEW",
@@ -30,32 +29,24 @@ _LOCKABLE = "rp"
 # Another session holds the table, or both waited for each other.
 _TRY_AGAIN = ("55P03", "40P01")
 
-_OWNER: LiteralString = """
-    SELECT c.relkind::text, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE'),
-           has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
+# Whom a table belongs to, whether this role may act as the owner, and whether it may LOCK.
 _OWNERS: LiteralString = """
-    SELECT n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE')
+    SELECT n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),
+           pg_has_role(c.relowner, 'USAGE'),
+           has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
     FROM unnest(%s::text[], %s::text[]) wanted (schema, name)
     JOIN pg_namespace n ON n.nspname = wanted.schema
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
-_PRESENT: LiteralString = """
-    SELECT t.name, d.description
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL (
-        SELECT 0 AS number, '' AS name
-        UNION ALL
-        SELECT attnum, attname FROM pg_attribute
-        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-    ) t
-    LEFT JOIN pg_description d
-        ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = t.number
-    WHERE n.nspname = %s AND c.relname = %s
+# By the name as it is written in SQL, which is what COMMENT goes by.
+_PRESENT = """
+    SELECT '', obj_description({name}::regclass, 'pg_class')
+    UNION ALL
+    SELECT a.attname, d.description
+    FROM pg_attribute a LEFT JOIN pg_description d
+        ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+    WHERE a.attrelid = {name}::regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 # What PostgreSQL says when it does not take a comment
@@ -86,19 +77,22 @@ _LOST = (
 )
 
 
+class _Owned(NamedTuple):
+    """Of `_OWNERS`, all but the name."""
+
+    kind: str
+    owner: str
+    is_ours: bool
+    may_lock: bool
+
+
 def read_refusals(reader: psycopg.Connection, targets: Sequence[Target]) -> dict[Target, str]:
     """Why this role may not describe these, of those that it may not."""
-    tables = list(dict.fromkeys(target.of_table for target in targets))
-    asked = [[table.schema for table in tables], [table.table for table in tables]]
-    owners = {
-        Target(schema, name): owner
-        for schema, name, owner, is_owner in reader.execute(_OWNERS, asked)
-        if not is_owner
-    }
+    owned = _read_owners(reader, targets)
     return {
-        target: _name_owner(owners[target.of_table])
+        target: _name_owner(found.owner)
         for target in targets
-        if target.of_table in owners
+        if (found := owned.get(target.of_table)) and not found.is_ours
     }
 
 
@@ -111,9 +105,11 @@ def _name_owner(owner: str) -> str:
 
 def write_statements(reader: psycopg.Connection, changes: Sequence[Change]) -> tuple[str, ...]:
     """What would be run, word for word, one statement a change."""
-    kinds = {table: (_read_owner(reader, table) or ("r",))[0] for table in group_by_table(changes)}
+    owned = _read_owners(reader, [change.target for change in changes])
     return tuple(
-        _write_statement(change, kinds[change.target.of_table]).as_string(reader)
+        _write_statement(
+            reader, change, found.kind if (found := owned.get(change.target.of_table)) else "r"
+        )
         for change in changes
     )
 
@@ -128,33 +124,36 @@ def write_changes(server: PostgresqlServer, changes: Sequence[Change]) -> Iterat
         yield from refuse_all(changes, Outcome.FAILED, str(problem))
         return
     with closing(writer):
+        tables = group_by_table(changes)
         try:
-            # What is read under the lock has to be what stands there then.
-            writer.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             writer.execute(
                 "SELECT set_config('lock_timeout', %s, false), "
                 "set_config('statement_timeout', %s, false), "
                 "set_config('search_path', 'pg_catalog', false)",
                 [_LOCK_TIMEOUT, READ_TIMEOUT],
             )
+            owned = _read_owners(writer, tables)
         except psycopg.Error as error:
             yield from refuse_all(changes, *_explain_write(server, error, writer))
             return
         locked = []
-        for of_table in group_by_table(changes).values():
-            results = _write_table(server, writer, of_table, is_last_try=False)
+        for table, of_table in tables.items():
+            found = owned.get(table)
+            results = _write_table(server, writer, found, of_table, is_last_try=False)
             if results is None:
-                locked.append(of_table)
+                locked.append(table)
             else:
                 yield from results
         # Whoever held these had time meanwhile; a second wait for each is the last.
-        for of_table in locked:
-            yield from _write_table(server, writer, of_table, is_last_try=True) or ()
+        for table in locked:
+            found, of_table = owned.get(table), tables[table]
+            yield from _write_table(server, writer, found, of_table, is_last_try=True) or ()
 
 
 def _write_table(
     server: PostgresqlServer,
     writer: psycopg.Connection,
+    owned: _Owned | None,
     changes: Sequence[Change],
     *,
     is_last_try: bool,
@@ -162,37 +161,53 @@ def _write_table(
     """One transaction: all of the table's changes, or none. None where another session holds a lock on
     the table and it is worth to come back."""
     import psycopg
-    from psycopg import sql
 
-    table = changes[0].target.of_table
-    results = []
+    if owned is None:
+        return [judge(change, {}) or Written(change, Outcome.FAILED) for change in changes]
+    if not owned.is_ours:
+        return refuse_all(changes, Outcome.REFUSED, _name_owner(owned.owner))
+    results, statements = [], []
+    # Both halves of the transaction are one question to the server each: thousands of comments would
+    # take as many times the way there and back.
     try:
-        with writer.transaction():
-            found = _read_owner(writer, table)
-            if found is None:
-                return [judge(change, {}) or Written(change, Outcome.FAILED) for change in changes]
-            kind, owner, is_owner, may_lock = found
-            if not is_owner:
-                return refuse_all(changes, Outcome.REFUSED, _name_owner(owner))
-            if kind in _LOCKABLE and may_lock:
-                _lock(writer, table)
-            present = {
-                Target(table.schema, table.table, column): comment
-                for column, comment in writer.execute(_PRESENT, [table.schema, table.table])
-            }
-            statements = []
-            for change in changes:
-                result = judge(change, present)
-                if result is None:
-                    statements.append(_write_statement(change, kind))
-                results.append(result or Written(change, Outcome.WRITTEN))
-            if statements:
-                writer.execute(sql.SQL("; ").join(statements))
+        present = _begin(writer, changes[0].target.of_table, owned)
+        for change in changes:
+            result = judge(change, present)
+            if result is None:
+                statements.append(_write_statement(writer, change, owned.kind))
+            results.append(result or Written(change, Outcome.WRITTEN))
+        _run(writer, [*statements, "COMMIT"])
     except (psycopg.Error, UnicodeError) as error:
+        with suppress(psycopg.Error):  # a lost connection has let go by itself
+            writer.rollback()
         if not is_last_try and getattr(error, "sqlstate", None) in _TRY_AGAIN:
             return None
         return refuse_all(changes, *_explain_write(server, error, writer))
     return results
+
+
+def _begin(writer: psycopg.Connection, table: Target, owned: _Owned) -> dict[Target, str | None]:
+    """What stands at a table and its columns, read in a transaction that keeps others from describing
+    it until it ends.
+
+    The lock is the one that COMMENT takes: readers and writers of rows do not wait for it. LOCK needs a
+    right that even an owner may have given away: then COMMENT's own lock has to do, as it does for what
+    is not a table and cannot be locked."""
+    name = _quote_name(writer, table)
+    # Each statement sees what is there when it begins, so that what is read is what the lock holds.
+    parts = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+    if owned.kind in _LOCKABLE and owned.may_lock:
+        parts.append(f"LOCK TABLE {name} IN SHARE UPDATE EXCLUSIVE MODE")
+    parts.append(_PRESENT.format(name=_quote_text(writer, name)))
+    answers = _run(writer, parts)
+    while answers.nextset():
+        pass
+    return {Target(table.schema, table.table, column): comment for column, comment in answers}
+
+
+def _run(writer: psycopg.Connection, statements: Sequence[str]) -> psycopg.Cursor:
+    """All of them in one message, answered when the last one is done or one has failed."""
+    return writer.execute("; ".join(statements).encode(), prepare=False)
 
 
 def _explain_write(
@@ -209,34 +224,32 @@ def _explain_write(
     return Outcome.FAILED, server.say(error)
 
 
-def _read_owner(
-    connection: psycopg.Connection, table: Target
-) -> tuple[str, str, bool, bool] | None:
-    """The relkind, the owner, whether this role may act as the owner, and whether it may LOCK."""
-    row = connection.execute(_OWNER, [table.schema, table.table]).fetchone()
-    return (str(row[0]), str(row[1]), bool(row[2]), bool(row[3])) if row else None
+def _read_owners(connection: psycopg.Connection, targets: Iterable[Target]) -> dict[Target, _Owned]:
+    """Of the tables of these that there are."""
+    tables = dict.fromkeys(target.of_table for target in targets)
+    asked = [[table.schema for table in tables], [table.table for table in tables]]
+    return {
+        Target(schema, name): _Owned(*found)
+        for schema, name, *found in connection.execute(_OWNERS, asked)
+    }
 
 
-def _lock(writer: psycopg.Connection, table: Target) -> None:
-    """The lock that COMMENT takes, before the text is read that it replaces. Readers and writers of
-    rows do not wait for it. LOCK needs a right that even an owner may have given away: then COMMENT's
-    own lock has to do, as it does for what is not a table and cannot be locked."""
-    from psycopg import sql
-
-    query = sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
-    writer.execute(query.format(sql.Identifier(table.schema, table.table)))
-
-
-def _write_statement(change: Change, kind: str) -> Composed:
-    from psycopg import sql
-
+def _write_statement(connection: psycopg.Connection, change: Change, kind: str) -> str:
     target = change.target
-    if target.column:
-        what: LiteralString = "COLUMN"
-        name = sql.Identifier(target.schema, target.table, target.column)
-    else:
-        what = _KEYWORDS[kind]
-        name = sql.Identifier(target.schema, target.table)
-    return sql.SQL("COMMENT ON {} {} IS {}").format(
-        sql.SQL(what), name, sql.Literal(change.new or None)
-    )
+    what = "COLUMN" if target.column else _KEYWORDS[kind]
+    text = _quote_text(connection, change.new or None)
+    return f"COMMENT ON {what} {_quote_name(connection, target)} IS {text}"
+
+
+def _quote_name(connection: psycopg.Connection, target: Target) -> str:
+    """As the driver itself quotes it; so does `_quote_text`."""
+    from psycopg import sql
+
+    parts = (target.schema, target.table, target.column)
+    return sql.Identifier(*parts[: 2 if target.is_table else 3]).as_string(connection)
+
+
+def _quote_text(connection: psycopg.Connection, text: str | None) -> str:
+    from psycopg import sql
+
+    return sql.Literal(text).as_string(connection)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
-from amx_tui.commands.model import Draft, NotReady
+from amx_tui.commands.model import Draft, NotReady, Offer
+from amx_tui.commands.wording import find_terms, find_wording, wording_in_words
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Config, Key, Privacy, Profile
+from amx_tui.config.model import Config, Key, Privacy, Profile, Wording
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
+    from amx_tui.evidence.model import Passage, Term
     from amx_tui.llm.model import Endpoint, Model, Setup
 
 # Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
@@ -81,8 +84,11 @@ def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
     return make_setup(workspace, profile, key)
 
 
-def make_setup(workspace: Workspace, profile: Profile, key: Key | None) -> Setup:
-    """The same for a profile that need not be saved anywhere, with the key that belongs to it.
+def make_setup(
+    workspace: Workspace, profile: Profile, key: Key | None, *, sends: bool = True
+) -> Setup:
+    """The same for a profile that need not be saved anywhere, with the key that belongs to it. Where
+    nothing is sent, none is needed.
 
     Raises:
         NotReady: as `find_setup` does.
@@ -103,7 +109,7 @@ def make_setup(workspace: Workspace, profile: Profile, key: Key | None) -> Setup
         settings = read_settings(workspace.environ)
     except Problem as problem:
         raise NotReady(problem.what, problem.why, problem.remedy) from problem
-    if key is None and served_by.needs_key:
+    if key is None and served_by.needs_key and sends:
         pages = " or ".join(served_by.key_pages)
         where = f". Keys are made at {pages}" if pages else ""
         raise NotReady(
@@ -160,6 +166,95 @@ def find_calibration(workspace: Workspace, setup: Setup) -> Calibration:
         return Calibration()
 
 
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What a plan is made of, whichever profile it is for."""
+
+    catalog: Catalog
+    wanted: tuple[Target, ...]
+    evidence: Mapping[Target, Mapping[str, ColumnEvidence]]
+    passages: Mapping[Target, Sequence[Passage]] | None
+    documents: str  # the state of what the passages are from
+    privacy: Privacy
+    wording: Wording
+    terms: Sequence[Term]
+
+
+def _gather(
+    workspace: Workspace,
+    catalog: Catalog,
+    targets: Iterable[Target],
+    privacy: Privacy,
+    read_evidence: ReadEvidence,
+) -> _Material:
+    from amx_tui.drafting.model import Scope
+    from amx_tui.drafting.plan import choose_targets
+
+    # In the order of the catalog, as people read it; replacing a text was decided when it was marked.
+    scope = Scope(frozenset(targets), exact=True, redo_described=True)
+    wanted = choose_targets(catalog, scope)
+    if not wanted:
+        raise NotReady(
+            "There is nothing to draft",
+            "Everything here is described already",
+            "Mark a column with space to draft it again",
+        )
+    tables = {target.of_table: catalog.table(target) for target in wanted}
+    evidence = {
+        target: read_evidence(table, privacy)
+        for target, table in tables.items()
+        if table is not None
+    }
+    wording = find_wording(workspace)
+    terms = find_terms(wording)
+    passages, documents = None, ""
+    if privacy is not Privacy.METADATA:
+        workspace.library.wait(_PATIENCE)
+        documents = workspace.library.standing.state
+        found = {name: workspace.library.find(table) for name, table in tables.items() if table}
+        passages = found if any(found.values()) else None
+    return _Material(catalog, wanted, evidence, passages, documents, privacy, wording, terms)
+
+
+def _make_draft(
+    workspace: Workspace,
+    material: _Material,
+    setup: Setup,
+    *,
+    cap_usd: float | None = None,
+    first_number: int = 1,
+    hint: str = "",
+    earlier: Mapping[Target, Sequence[str]] | None = None,
+) -> Draft:
+    from amx_tui.drafting.plan import make_plan, scope_in_words
+    from amx_tui.llm.rates import rates_for
+
+    assert workspace.connector is not None
+    plan = make_plan(
+        material.catalog,
+        material.wanted,
+        material.evidence,
+        setup,
+        database=workspace.connector.identity,
+        scope=scope_in_words(material.wanted),
+        privacy=material.privacy,
+        cap_usd=cap_usd,
+        first_number=first_number,
+        calibration=find_calibration(workspace, setup),
+        passages=material.passages,
+        wording=material.wording,
+        terms=material.terms,
+        hint=hint,
+        earlier=earlier,
+    )
+    concurrency = max(workspace.preferences.concurrency, 1)
+    longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
+    seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
+    rates = rates_for(setup.profile, setup.model)
+    said = wording_in_words(material.wording, len(material.terms))
+    return Draft(plan, setup, rates, concurrency, seconds, material.documents, said)
+
+
 def prepare_draft(
     workspace: Workspace,
     catalog: Catalog,
@@ -181,50 +276,45 @@ def prepare_draft(
         NotReady: see `find_setup`; or there is nothing to draft.
         CatalogProblem: the database cannot be read.
     """
-    from amx_tui.drafting.model import Scope
-    from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
-    from amx_tui.llm.rates import rates_for
-
-    assert workspace.connector is not None
     setup = find_setup(workspace, profile)
-    # In the order of the catalog, as people read it; replacing a text was decided when it was marked.
-    scope = Scope(frozenset(targets), exact=True, redo_described=True)
-    wanted = choose_targets(catalog, scope)
-    if not wanted:
-        raise NotReady(
-            "There is nothing to draft",
-            "Everything here is described already",
-            "Mark a column with space to draft it again",
-        )
-    tables = {target.of_table: catalog.table(target) for target in wanted}
-    evidence = {
-        target: read_evidence(table, privacy)
-        for target, table in tables.items()
-        if table is not None
-    }
-    passages, documents = None, ""
-    if privacy is not Privacy.METADATA:
-        workspace.library.wait(_PATIENCE)
-        documents = workspace.library.standing.state
-        found = {name: workspace.library.find(table) for name, table in tables.items() if table}
-        passages = found if any(found.values()) else None
-    plan = make_plan(
-        catalog,
-        wanted,
-        evidence,
+    material = _gather(workspace, catalog, targets, privacy, read_evidence)
+    return _make_draft(
+        workspace,
+        material,
         setup,
-        database=workspace.connector.identity,
-        scope=scope_in_words(wanted),
-        privacy=privacy,
         cap_usd=cap_usd,
         first_number=first_number,
-        calibration=find_calibration(workspace, setup),
-        passages=passages,
         hint=hint,
         earlier=earlier,
     )
-    concurrency = max(workspace.preferences.concurrency, 1)
-    longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
-    seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
-    rates = rates_for(setup.profile, setup.model)
-    return Draft(plan, setup, rates, concurrency, seconds, documents)
+
+
+def compare_profiles(
+    workspace: Workspace,
+    catalog: Catalog,
+    targets: Iterable[Target],
+    *,
+    privacy: Privacy,
+    read_evidence: ReadEvidence,
+) -> tuple[Offer, ...]:
+    """What each profile of `config.yml` would cost and take for the same targets, by name. No key is
+    looked for, and nothing is asked.
+
+    Raises:
+        Problem: `config.yml` cannot be read; as `prepare_draft` does.
+    """
+    from amx_tui.llm.body import thinks
+
+    profiles = workspace.read_config().profiles
+    material = _gather(workspace, catalog, targets, privacy, read_evidence)
+    offers = []
+    for name in sorted(profiles):
+        try:
+            setup = make_setup(workspace, profiles[name], None, sends=False)
+        except NotReady as problem:
+            offers.append(Offer(name, profiles[name].model, fault=problem.what))
+            continue
+        draft = _make_draft(workspace, material, setup)
+        usd, batches = draft.plan.estimate.usd, len(draft.plan.batches)
+        offers.append(Offer(name, setup.model.id, thinks(setup), usd, draft.seconds, batches))
+    return tuple(offers)

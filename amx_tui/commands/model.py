@@ -82,6 +82,21 @@ class Draft:
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
     documents: str = ""  # the state of documents and code whose passages are in it
+    wording: str = ""  # what tui.yml asks of the texts, in words; "" where it asks for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a profile would cost and take for a draft: USD (None where no rate is known), seconds with
+    as many requests side by side as the draft has, and requests. `fault` says why it cannot draft."""
+
+    profile: str
+    model: str
+    thinks: bool = False
+    usd: float | None = None
+    seconds: float = 0.0
+    batches: int = 0
+    fault: str = ""
 
 
 class State(StrEnum):

@@ -267,6 +267,14 @@ class Session:
         row = self.rows.get(target)
         return bool(row and row.decision and row.decision.verdict.keeps_text)
 
+    def came_out_low(self) -> set[Target]:
+        """What was drafted with low confidence and has no decision that gives it a text."""
+        return {
+            target
+            for target, row in self.rows.items()
+            if row.is_low and not self._is_settled(target) and self.catalog.holds(target)
+        }
+
     def toggle_marks(self, targets: set[Target]) -> None:
         """Marks all of them, or unmarks them where all are marked."""
         if targets <= self.marked:

@@ -26,7 +26,8 @@ class Workspace:
     """`notice` stands in the header of every screen, such as the demo's. `transport` makes what
     stands in for the network, None for the network itself. `speed` is the demo's, 1 elsewhere. The
     demo's profile is its own, so `can_edit_profiles` is false there. `metadata_only` holds where the
-    connection forbids reading rows (AMX's `profiling_mode: metadata`). `offline` forbids every call;
+    connection forbids reading rows (AMX's `profiling_mode: metadata`). `resumes` asks to go on with an
+    interrupted run, once, without a question. `offline` forbids every call;
     `price_sources` are asked for prices, None for the public ones."""
 
     folders: Folders
@@ -41,6 +42,7 @@ class Workspace:
     speed: float = 1.0
     can_edit_profiles: bool = True
     metadata_only: bool = False
+    resumes: bool = False
     offline: bool = False
     price_sources: tuple[PriceSource, ...] | None = None
     accounts: dict[str, Account] = field(default_factory=dict)  # by profile, as last told

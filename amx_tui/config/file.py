@@ -4,6 +4,7 @@ secret."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 from amx_tui.base.problem import Problem
@@ -218,6 +219,9 @@ def _sources(top: Mapping[str, Node], kind: str, name: str, problems: list[Probl
     return Sources(paths, active)
 
 
+_PROFILE_KEYS = {field.name for field in fields_of(Profile)}
+
+
 def read_profile(
     profile: str,
     node: Node,
@@ -229,6 +233,7 @@ def read_profile(
     and adds to `problems`, its key and the reason to `told`. `name` is how these call the file."""
     fields = Fields(f"{LLM.many}.{profile}", node, name, problems, told)
     usual = Profile(profile, "", "")
+    present = node.mapping()
     key = fields.text("api_key")
     return Profile(
         name=profile,
@@ -249,6 +254,7 @@ def read_profile(
         ),
         custom_input_cost_per_mtok=fields.rate("custom_input_cost_per_mtok"),
         custom_output_cost_per_mtok=fields.rate("custom_output_cost_per_mtok"),
+        left_out=frozenset(_PROFILE_KEYS - present.keys()) if present else frozenset(),
     )
 
 

@@ -27,7 +27,8 @@ class Profile:
     """A named LLM set-up, with AMX's own field names and, where AMX's page gives one, its default.
 
     `api_key` is what the file says (a `keyring:` reference, a plaintext key, or blank) and is never
-    shown; `resolve_key` makes a key of it. Rates are USD per million tokens.
+    shown; `resolve_key` makes a key of it. Rates are USD per million tokens. `left_out` are the keys
+    that the file does without: they are written only where they are no longer the default.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Profile:
     description_verbosity: str = "brief"
     custom_input_cost_per_mtok: float | None = None
     custom_output_cost_per_mtok: float | None = None
+    left_out: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,35 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """How descriptions are to be worded: in which `language`, by which house `style`, with the words of
+    which `glossary` (a file), and whether the alternatives are paraphrases of one reading and not
+    different ones. What is empty is not asked for."""
+
+    language: str = ""
+    style: str = ""
+    glossary: Path | None = None
+    paraphrases: bool = False
+
+
+NO_WORDING = Wording()
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
-    """`tui.yml`: what is ours alone."""
+    """`tui.yml`: what is ours alone. `wordings` are those of single databases, by the name that stands
+    in the header: of the connection, or of the file."""
 
     theme: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)  # action id -> keys, comma-separated
     privacy: Privacy = Privacy.SHAPES
     concurrency: int = 3
+    wording: Wording = NO_WORDING
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    def wording_for(self, database: str) -> Wording:
+        return self.wordings.get(database, self.wording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +176,7 @@ class Folders:
     @property
     def copied_text(self) -> Path:
         return self.cache / "copied.txt"
+
+    @property
+    def recent_file(self) -> Path:
+        return self.cache / "recent.json"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.config.file import read_root
 from amx_tui.config.folders import shown_path
-from amx_tui.config.model import ConfigProblem, Preferences, Privacy
+from amx_tui.config.model import ConfigProblem, Preferences, Privacy, Wording
 from amx_tui.config.updating import update_file
 from amx_tui.config.yaml_edits import (
     NotEditable,
@@ -26,7 +28,15 @@ from amx_tui.config.yaml_edits import (
 from amx_tui.config.yaml_text import STRING, Kind, Node, others_are_same, plain_tag, read_text
 
 MOST_CONCURRENT = 32
-_KNOWN = ("theme", "privacy", "concurrency", "keys")
+_WORDING = ("language", "style", "glossary", "alternatives")
+_KNOWN = ("theme", "privacy", "concurrency", *_WORDING, "connections", "keys")
+# What `alternatives` may be, and whether that asks for paraphrases.
+_ALTERNATIVES = {"readings": False, "paraphrases": True}
+# Characters: a language has a name, and a house style is a note, not a book.
+_LONGEST_LANGUAGE = 40
+_LONGEST_STYLE = 1_000
+
+Unusable = Callable[[str, Node, str], None]
 
 
 def load_preferences(path: Path) -> Preferences:
@@ -39,10 +49,11 @@ def load_preferences(path: Path) -> Preferences:
         top = root.mapping() if root is not None else {}
     except ConfigProblem as problem:
         return Preferences(problems=(problem,))
-    return _read(top, name)
+    return _read(top, name, path.parent)
 
 
-def _read(top: dict[str, Node], name: str) -> Preferences:
+def _read(top: Mapping[str, Node], name: str, folder: Path) -> Preferences:
+    """`folder` is where a glossary without one of its own stands."""
     problems: list[Problem] = []
     usual = Preferences()
 
@@ -57,9 +68,11 @@ def _read(top: dict[str, Node], name: str) -> Preferences:
 
     theme, privacy, concurrency = usual.theme, usual.privacy, usual.concurrency
     keys: dict[str, str] = {}
+    wording = _read_wording(top, usual.wording, folder, "", unusable)
+    wordings: dict[str, Wording] = {}
     for key, value in top.items():
         node = value.resolved
-        if node.is_null:
+        if node.is_null or key in _WORDING:
             continue
         if key == "theme":
             theme = node.text.strip() or None
@@ -77,6 +90,16 @@ def _read(top: dict[str, Node], name: str) -> Preferences:
             else:
                 why = f"It has to be a whole number from 1 to {MOST_CONCURRENT}"
                 unusable(key, value, f"{why}; {concurrency} counts")
+        elif key == "connections":
+            if node.kind is not Kind.MAPPING:
+                unusable(key, value, "It has to be a list of connections with their settings")
+            for database, settings in node.mapping().items():
+                if settings.resolved.kind is not Kind.MAPPING and not settings.resolved.is_null:
+                    unusable(f"connections.{database}", settings, f"It has {', '.join(_WORDING)}")
+                own, place = settings.resolved.mapping(), f"connections.{database}."
+                for setting in own.keys() - {*_WORDING}:
+                    unusable(f"{place}{setting}", own[setting], f"There are {', '.join(_WORDING)}")
+                wordings[database] = _read_wording(own, wording, folder, place, unusable)
         elif key == "keys":
             if node.kind is not Kind.MAPPING:
                 unusable(key, value, "It has to be a list of actions with their keys")
@@ -88,7 +111,38 @@ def _read(top: dict[str, Node], name: str) -> Preferences:
                     unusable(f"keys.{action}", pressed, "It has to name keys, such as ctrl+d,f5")
         else:
             unusable(key, value, f"There are {', '.join(_KNOWN)}")
-    return Preferences(theme, keys, privacy, concurrency, tuple(problems))
+    return Preferences(theme, keys, privacy, concurrency, wording, wordings, tuple(problems))
+
+
+def _read_wording(
+    settings: Mapping[str, Node], usual: Wording, folder: Path, place: str, unusable: Unusable
+) -> Wording:
+    """What `settings` say, over what is said for all; an empty value takes that away."""
+    wording = usual
+    for key in _WORDING:
+        node = settings.get(key)
+        if node is None:
+            continue
+        text = "" if node.resolved.is_null else node.resolved.text.strip()
+        if node.resolved.kind is not Kind.SCALAR:
+            unusable(f"{place}{key}", node, "It has to be one text")
+        elif key == "language" and len(text) > _LONGEST_LANGUAGE:
+            unusable(f"{place}{key}", node, "It has to be the name of a language, such as German")
+        elif key == "style" and len(text) > _LONGEST_STYLE:
+            why = f"It goes along with each request, and may have {_LONGEST_STYLE} characters"
+            unusable(f"{place}{key}", node, why)
+        elif key == "alternatives" and text and text not in _ALTERNATIVES:
+            unusable(f"{place}{key}", node, f"There are {', '.join(_ALTERNATIVES)}")
+        elif key == "alternatives":
+            wording = replace(wording, paraphrases=_ALTERNATIVES.get(text, False))
+        elif key == "glossary":
+            path = folder / Path(text).expanduser() if text else None
+            wording = replace(wording, glossary=path)
+        elif key == "language":
+            wording = replace(wording, language=one_line(text))
+        else:
+            wording = replace(wording, style=one_line(text))
+    return wording
 
 
 def save_preference(path: Path, key: str, value: str | int) -> None:
@@ -180,6 +234,6 @@ def _check(key: str, value: str | int) -> None:
         alone = Node(Kind.MAPPING, 0, 0, 1, 1, pairs=[(entry, alone)])
     elif action:
         heading = key
-    problems = _read({heading: alone}, "tui.yml").problems
+    problems = _read({heading: alone}, "tui.yml", Path()).problems
     if problems:
         raise ConfigProblem(f"{one_line(key, 80)} was not saved", problems[0].why)

@@ -16,9 +16,10 @@ from amx_tui.config.yaml_text import Node
 
 # The keys of AMX's own sample block, in its order: a new profile always has them.
 _SAMPLE = ("provider", "model", "api_base", "api_key", "temperature", "n_alternatives")
+_NO_KEYS = ("name", "left_out")
 _ORDER = (
     *_SAMPLE,
-    *(field.name for field in fields(Profile) if field.name not in (*_SAMPLE, "name")),
+    *(field.name for field in fields(Profile) if field.name not in (*_SAMPLE, *_NO_KEYS)),
 )
 _USUAL = Profile("", "", "")
 
@@ -45,7 +46,8 @@ class ProfileKind(EntryKind[Profile]):
         return [
             (key, render(_value(entry, key)))
             for key in _ORDER
-            if key in _SAMPLE or _value(entry, key) != _value(_USUAL, key)
+            if (key in _SAMPLE and key not in entry.left_out)
+            or _value(entry, key) != _value(_USUAL, key)
         ]
 
     def changes(self, node: Node, entry: Profile, file: str) -> Changes:

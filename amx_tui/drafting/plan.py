@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
-from amx_tui.config.model import Privacy
+from amx_tui.config.model import NO_WORDING, Privacy, Wording
+from amx_tui.drafting.glossary import Glossary
 from amx_tui.drafting.model import Batch, Calibration, Estimate, Plan, Scope, Thresholds
 from amx_tui.drafting.prompt import (
     Style,
@@ -20,7 +21,7 @@ from amx_tui.drafting.prompt import (
     shared_lines,
     target_line,
 )
-from amx_tui.evidence.model import Passage
+from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.body import effort_sent, thinks
 from amx_tui.llm.model import Message, Rates, Setup, Usage
 from amx_tui.llm.rates import cost, rates_for
@@ -121,6 +122,8 @@ def make_plan(
     first_number: int = 1,
     calibration: Calibration = UNCORRECTED,
     passages: Mapping[Target, Sequence[Passage]] | None = None,
+    wording: Wording = NO_WORDING,
+    terms: Sequence[Term] = (),
 ) -> Plan:
     """Everything that a run would send, word for word, and what it is expected to cost.
 
@@ -141,9 +144,20 @@ def make_plan(
             announced, not what is packed into a batch: that keeps its margin.
         passages: What documents and code say of each table, best first; as many go along as there is
             room for, and none at `metadata`.
+        wording: What `tui.yml` asks for.
+        terms: Its glossary; a person named it for this, so that it goes along at every level.
     """
     told = passages if passages and privacy is not Privacy.METADATA else {}
-    planner = _Planner(catalog, setup, evidence, hint, earlier or {}, calibration, told)
+    glossary = Glossary(terms)
+    style = replace(
+        Style.of(setup.profile, wording),
+        glossary=glossary.whole,
+        has_terms=bool(terms),
+        has_passages=any(told.values()),
+    )
+    planner = _Planner(
+        catalog, setup, evidence, style, hint, earlier or {}, calibration, told, glossary
+    )
     by_table: dict[Target, list[Target]] = {}
     for target in dict.fromkeys(targets):
         if catalog.holds(target):
@@ -227,16 +241,19 @@ class _Planner:
         catalog: Catalog,
         setup: Setup,
         evidence: Mapping[Target, Mapping[str, ColumnEvidence]],
+        style: Style,
         hint: str,
         earlier: Mapping[Target, Sequence[str]],
         calibration: Calibration,
         passages: Mapping[Target, Sequence[Passage]],
+        glossary: Glossary,
     ) -> None:
         self.catalog = catalog
         self.calibration = calibration
         profile, model = setup.profile, setup.model
-        self.style = replace(Style.of(profile), has_passages=any(passages.values()))
+        self.style = style
         self.passages = passages
+        self.glossary = glossary
         self.evidence = evidence
         self.hint = hint
         self.earlier = earlier
@@ -315,12 +332,13 @@ class _Planner:
     def _share(self, table: Table, passages: Sequence[Passage]) -> list[str]:
         """The lines that all batches of the table begin with; the column names of a table so wide
         that they would crowd out the evidence are cut, with their number told."""
-        lines = shared_lines(table, hint=self.hint, passages=passages)
+        terms = self.glossary.of(table)
+        lines = shared_lines(table, hint=self.hint, passages=passages, terms=terms)
         most = min(self.context * _NAMES_SHARE, _NAMES_TOKENS)
         tokens = estimate_tokens(lines[0])
         if tokens > most:
             names = max(round(len(table.columns) * most / tokens), 1)
-            lines = shared_lines(table, hint=self.hint, names=names, passages=passages)
+            lines = shared_lines(table, hint=self.hint, names=names, passages=passages, terms=terms)
         return lines
 
     def _fits(self, prompt: int, targets: int) -> bool:

@@ -14,8 +14,8 @@ from functools import lru_cache
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
-from amx_tui.config.model import Profile
-from amx_tui.evidence.model import Passage
+from amx_tui.config.model import NO_WORDING, Profile, Wording
+from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
 
 OPENING = "<evidence>"
@@ -67,16 +67,37 @@ from; samples and range may be masked (letters a/A, digits 9). A "hint" line alo
 did not satisfy.
 
 Alternatives: {alternatives}
-Give up to that many for each target: different readings of what it means, best first. Paraphrases \
-of one reading are no alternatives; where one reading is certain, give one.
+{kind}
 confidence: high where name and evidence agree, medium where one of them carries it, low for a guess.
 reason: a few words that point to the evidence.
-text: {length}; plain English without markup, not repeating the name or the type.
+text: {length}; plain {language} without markup, not repeating the name or the type.
 Invent nothing. "Unclear", with what is known and confidence low, is a valid answer.
 
 Answer in JSON Lines only: every target once, in the given order, one object on one line each:
 {{"column": "NAME", "alternatives": [{{"text": "…", "confidence": "high", "reason": "…"}}]}}
 {{"table": "NAME", "alternatives": [{{"text": "…", "confidence": "low", "reason": "…"}}]}}"""
+
+_READINGS = """\
+Give up to that many for each target: different readings of what it means, best first. Paraphrases \
+of one reading are no alternatives; where one reading is certain, give one."""
+_PARAPHRASES = """\
+Give that many for each target: the likeliest reading of what it means in as many wordings, the plainest \
+first. All of them mean the same."""
+
+# After the rules, where `tui.yml` says more.
+_STYLE_RULE = """
+
+House style, to be followed in every text: {style}"""
+_TERM_RULE = """
+
+A line with "term" is a word of the team's own, "means" what it means: go by it, and use its words."""
+
+# How a language may be written for short.
+LANGUAGES: Mapping[str, str] = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian", "sv": "Swedish",
+    "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
+}  # fmt: skip
 
 # After the rules of a run in which documents or code go along.
 _PASSAGE_RULES = """
@@ -92,19 +113,32 @@ _REQUEST = (
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a profile says about the descriptions: how many alternatives, how long, from how much;
-    and whether passages go along with any batch of the run."""
+    """What a profile and `tui.yml` say about the descriptions: how many alternatives, how long, from how
+    much, in which language and house style; the glossary that goes with every batch; and whether
+    passages, or terms of a longer glossary, go along with any batch of the run."""
 
     alternatives: int = 3
     verbosity: str = "brief"
     detail: str = "standard"
+    language: str = "English"
+    note: str = ""
+    paraphrases: bool = False
+    glossary: tuple[Term, ...] = ()
+    has_terms: bool = False
     has_passages: bool = False
 
     @classmethod
-    def of(cls, profile: Profile) -> Style:
+    def of(cls, profile: Profile, wording: Wording = NO_WORDING) -> Style:
         # AMX clamps to 1-5, and the review screen has keys for five.
         alternatives = min(max(profile.n_alternatives, 1), 5)
-        return cls(alternatives, profile.description_verbosity, profile.prompt_detail)
+        return cls(
+            alternatives,
+            profile.description_verbosity,
+            profile.prompt_detail,
+            LANGUAGES.get(wording.language.lower(), wording.language) or "English",
+            wording.style,
+            wording.paraphrases,
+        )
 
 
 def build_messages(
@@ -134,8 +168,17 @@ def system_text(style: Style) -> str:
     """The rules, word for word the same for every batch of a run."""
     length = LENGTHS.get(style.verbosity, LENGTHS["brief"])
     rules = _RULES.format(
-        opening=OPENING, closing=CLOSING, alternatives=style.alternatives, length=length
+        opening=OPENING,
+        closing=CLOSING,
+        alternatives=style.alternatives,
+        kind=_PARAPHRASES if style.paraphrases else _READINGS,
+        length=length,
+        language=style.language,
     )
+    if style.note:
+        rules += _STYLE_RULE.format(style=style.note)
+    if style.glossary or style.has_terms:
+        rules += "\n".join((_TERM_RULE, *map(_term_line, style.glossary)))
     return rules + _PASSAGE_RULES if style.has_passages else rules
 
 
@@ -145,10 +188,11 @@ def shared_lines(
     hint: str = "",
     names: int | None = None,
     passages: Sequence[Passage] = (),
+    terms: Sequence[Term] = (),
 ) -> list[str]:
     """The lines that every batch of `table` begins with: the table with the names of all its columns
-    (at most `names` of them, and then how many are left out), the passages about it, and the reviewer's
-    hint if any."""
+    (at most `names` of them, and then how many are left out), the terms in its names, the passages about
+    it, and the reviewer's hint if any."""
     columns = [column.name for column in table.columns]
     key = sorted(
         (column.key_position, column.name) for column in table.columns if column.key_position
@@ -164,10 +208,14 @@ def shared_lines(
         "columns": shown,
         "columns_left_out": len(columns) - len(shown) or None,
     }
-    lines = [_write_line(facts), *map(passage_line, passages)]
+    lines = [_write_line(facts), *map(_term_line, terms), *map(passage_line, passages)]
     if hint.strip():
         lines.append(_write_line({"hint": one_line(hint, _HINT_LENGTH)}))
     return lines
+
+
+def _term_line(term: Term) -> str:
+    return _write_line({"term": term.word, "means": term.meaning})
 
 
 def passage_line(passage: Passage) -> str:
@@ -245,7 +293,7 @@ def keep_only(messages: Sequence[Message], targets: Collection[Target]) -> tuple
 
 
 # What tells the lines of a table, besides its own, from those of a target.
-_SHARED = frozenset(("hint", "passage"))
+_SHARED = frozenset(("hint", "passage", "term"))
 
 
 def _write_line(facts: Mapping[str, object]) -> str:

@@ -31,6 +31,14 @@ class Passage:
         return f"{self.path}:{self.line}" if self.page is None else f"{self.path}:p{self.page}"
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the team's own and what it means, cleaned and masked."""
+
+    word: str
+    meaning: str
+
+
 class Skipped(StrEnum):
     """Why a file that stands in a folder is not read; what it is called where it is counted."""
 

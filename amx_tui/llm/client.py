@@ -10,7 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -182,102 +182,106 @@ class Call:
         attempt = 0
         is_hurried = False
         lowered = 0
-        while True:
-            attempt += 1
-            broken: Broken | None = None
-            async with client.limiter.slot(at_once=is_hurried):
-                budget = wanted
-                if self._allowance is not None:
-                    budget = await self._allowance.grant(prompt_tokens, wanted, least)
-                if spent:
-                    yield BudgetRaise(spent, budget)
-                    spent = 0
-                body = request_body(
-                    setup, self._messages, budget=budget, without=frozenset(client._refused)
-                )
-                exchange = Exchange(client._http, setup, client._headers, body, self.countdown)
-                try:
-                    yield self._enter(Phase.CONNECTING, attempt)
-                    self.countdown.restart()
-                    await exchange.send()
-                    yield self._enter(Phase.WAITING, attempt)
-                    await exchange.answer()
-                    if is_hurried:  # what let this one through lets the others try
-                        client._end_waits()
-                    has_answer = False
-                    while (pieces := await exchange.read()) is not None:
-                        for piece in pieces:
-                            if isinstance(piece, AnswerText):
-                                if not has_answer:
-                                    if piece.text.isspace():
-                                        continue  # white space before the answer is none of it
-                                    has_answer = True
-                                phase = Phase.ANSWERING
-                            else:
-                                phase = Phase.THINKING
-                            if self.countdown.phase is not phase:
-                                yield self._enter(phase, attempt)
-                            yield piece
-                except Broken as error:
-                    broken = error
-                finally:
-                    await exchange.aclose()
-            if exchange.usage is not None:
-                prompt_tokens = exchange.usage.input or prompt_tokens
-                yield UsageSeen(exchange.usage)
-            elif exchange.is_billed:
-                yield UsageMissing(budget if exchange.finish == "length" else 0)
-            if broken is None:
-                finish = exchange.finish or "stop"
-                if finish == "content_filter":
-                    failure = describe(FailureKind.CONTENT_FILTERED, setup)
-                    raise CallFailed(replace_retried(failure, False))
-                if exchange.has_answer:
-                    client.limiter.note_success()
-                    yield Ended(finish)
-                    return
-                more = raised_budget(setup, budget, prompt_tokens)
-                if finish == "length" and not is_raised and more > budget:
-                    is_raised = True
-                    # Little more than was too little would be spent the same way.
-                    spent, wanted, least = budget, more, min(2 * budget, more)
-                    continue
-                failure = self._nothing_visible(finish, budget)
-            else:
-                failure = broken.failure
-                if not exchange.has_answer and lowered < _MOST_LOWERED:
-                    smaller = self._smaller_budget(broken, budget, prompt_tokens)
-                    if smaller is not None:
-                        lowered += 1
-                        for drop in self._learn(broken, budget):
-                            yield drop
-                        setup, wanted, least = client.setup, smaller, min(least, smaller)
+        # What this call holds up for all others, from a refusal to the end of its wait.
+        with ExitStack() as wall:
+            while True:
+                attempt += 1
+                broken: Broken | None = None
+                async with client.limiter.slot(at_once=is_hurried):
+                    budget = wanted
+                    if self._allowance is not None:
+                        budget = await self._allowance.grant(prompt_tokens, wanted, least)
+                    if spent:
+                        yield BudgetRaise(spent, budget)
+                        spent = 0
+                    body = request_body(
+                        setup, self._messages, budget=budget, without=frozenset(client._refused)
+                    )
+                    exchange = Exchange(client._http, setup, client._headers, body, self.countdown)
+                    try:
+                        yield self._enter(Phase.CONNECTING, attempt)
+                        self.countdown.restart()
+                        await exchange.send()
+                        yield self._enter(Phase.WAITING, attempt)
+                        await exchange.answer()
+                        if is_hurried:  # what let this one through lets the others try
+                            client._end_waits()
+                        has_answer = False
+                        while (pieces := await exchange.read()) is not None:
+                            for piece in pieces:
+                                if isinstance(piece, AnswerText):
+                                    if not has_answer:
+                                        if piece.text.isspace():
+                                            continue  # white space before the answer is none of it
+                                        has_answer = True
+                                    phase = Phase.ANSWERING
+                                else:
+                                    phase = Phase.THINKING
+                                if self.countdown.phase is not phase:
+                                    yield self._enter(phase, attempt)
+                                yield piece
+                    except Broken as error:
+                        broken = error
+                        if error.failure.kind is FailureKind.RATE_LIMITED:
+                            # Before the slot goes to the next one, who would only be refused too.
+                            client.limiter.note_refusal()
+                            wall.enter_context(client.limiter.pause())
+                    finally:
+                        await exchange.aclose()
+                if exchange.usage is not None:
+                    prompt_tokens = exchange.usage.input or prompt_tokens
+                    yield UsageSeen(exchange.usage)
+                elif exchange.is_billed:
+                    yield UsageMissing(budget if exchange.finish == "length" else 0)
+                if broken is None:
+                    finish = exchange.finish or "stop"
+                    if finish == "content_filter":
+                        failure = describe(FailureKind.CONTENT_FILTERED, setup)
+                        raise CallFailed(replace_retried(failure, False))
+                    if exchange.has_answer:
+                        client.limiter.note_success()
+                        yield Ended(finish)
+                        return
+                    more = raised_budget(setup, budget, prompt_tokens)
+                    if finish == "length" and not is_raised and more > budget:
+                        is_raised = True
+                        # Little more than was too little would be spent the same way.
+                        spent, wanted, least = budget, more, min(2 * budget, more)
                         continue
-                name = None if exchange.has_answer else _refused_parameter(broken, body)
-                if name is not None:
-                    if name not in client._refused:
-                        client._refused.add(name)
-                        yield self._drop(name, broken, budget)
-                    continue
-            failures[failure.kind] += 1
-            if failure.kind is FailureKind.RATE_LIMITED:
-                client.limiter.note_refusal()
-            row = FAILURES[failure.kind]
-            if exchange.has_answer:
-                raise CallFailed(replace_retried(failure, row.leaves_rest))
-            if failure.kind is FailureKind.MODEL_MISSING:
-                failure = await client._say_available(failure)
-            elif failure.kind is FailureKind.QUOTA_SPENT:
-                failure = await client._say_balance(failure)
-            if not failure.is_retried or failures[failure.kind] >= row.attempts:
-                raise CallFailed(_give_up(failure))
-            # Jitter keeps several calls that were refused together from coming back together.
-            wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
-            wait = max(wait, failure.retry_after or 0.0)
-            is_wall = failure.kind is FailureKind.RATE_LIMITED
-            with client.limiter.pause() if is_wall else nullcontext(), self._patience():
-                yield RetryWait(wait, failure)
-                is_hurried = await self._wait(wait)
+                    failure = self._nothing_visible(finish, budget)
+                else:
+                    failure = broken.failure
+                    if not exchange.has_answer and lowered < _MOST_LOWERED:
+                        smaller = self._smaller_budget(broken, budget, prompt_tokens)
+                        if smaller is not None:
+                            lowered += 1
+                            for drop in self._learn(broken, budget):
+                                yield drop
+                            setup, wanted, least = client.setup, smaller, min(least, smaller)
+                            continue
+                    name = None if exchange.has_answer else _refused_parameter(broken, body)
+                    if name is not None:
+                        if name not in client._refused:
+                            client._refused.add(name)
+                            yield self._drop(name, broken, budget)
+                        continue
+                failures[failure.kind] += 1
+                row = FAILURES[failure.kind]
+                if exchange.has_answer:
+                    raise CallFailed(replace_retried(failure, row.leaves_rest))
+                if failure.kind is FailureKind.MODEL_MISSING:
+                    failure = await client._say_available(failure)
+                elif failure.kind is FailureKind.QUOTA_SPENT:
+                    failure = await client._say_balance(failure)
+                if not failure.is_retried or failures[failure.kind] >= row.attempts:
+                    raise CallFailed(_give_up(failure))
+                # Jitter keeps several calls that were refused together from coming back together.
+                wait = backoff(failure.kind, failures[failure.kind]) * random.uniform(0.8, 1.2)
+                wait = max(wait, failure.retry_after or 0.0)
+                with self._patience():
+                    yield RetryWait(wait, failure)
+                    is_hurried = await self._wait(wait)
+                wall.close()
 
     @contextmanager
     def _patience(self) -> Iterator[None]:

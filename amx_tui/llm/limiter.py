@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-# So many whole answers in a row, and one more slot is tried.
+# So many whole answers in a row, and one more slot is tried; twice as many each time that this was
+# refused, so that an account which allows one request at a time is bothered ever more rarely.
 _SUCCESSES = 4
+_MOST_SUCCESSES = 64
 
 
 class Limiter:
@@ -22,6 +24,10 @@ class Limiter:
         self._slots = self._most
         self._taken = 0
         self._successes = 0
+        self._needed = _SUCCESSES
+        self._is_trying = (
+            False  # the last slot was given back, and nothing proves yet that it holds
+        )
         self._pauses = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._urgent: deque[asyncio.Future[None]] = deque()  # whom no pause holds up
@@ -60,13 +66,20 @@ class Limiter:
     def note_success(self) -> None:
         """An answer came through: after some of them, a slot that was taken away is given back."""
         self._successes += 1
-        if self._successes >= _SUCCESSES and self._slots < self._most:
+        if self._is_trying and self._successes >= _SUCCESSES:
+            self._is_trying = False  # it holds: the next one is tried as soon as the first was
+            self._needed = _SUCCESSES
+        if self._successes >= self._needed and self._slots < self._most:
             self._slots += 1
             self._successes = 0
+            self._is_trying = True
             self._hand_on()
 
     def note_refusal(self) -> None:
         """The provider said that it was too much at once: one slot less, one at least."""
+        if self._is_trying:
+            self._needed = min(2 * self._needed, _MOST_SUCCESSES)
+            self._is_trying = False
         self._slots = max(self._slots - 1, 1)
         self._successes = 0
 

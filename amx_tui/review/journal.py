@@ -9,7 +9,14 @@ from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Change, Outcome, Written
 from amx_tui.review.decisions import Decisions
 from amx_tui.review.model import JournalEntry
-from amx_tui.review.part import Connection, database_id, find_database, inserted, target_ids
+from amx_tui.review.part import (
+    Connection,
+    database_id,
+    find_database,
+    find_target,
+    inserted,
+    target_ids,
+)
 from amx_tui.review.records import Row, expected_text, pack, read_journal_entry, read_target, unpack
 
 # The group that "undo" of writing is about: the newest ordinary one in which something of ours may
@@ -19,6 +26,9 @@ SELECT max(g.id) FROM write_groups g JOIN writes w ON w.grp = g.id
 WHERE g.database = ? AND g.undoes IS NULL AND w.outcome = 'written' AND w.closed_at IS NULL
 """
 
+# What leaves nothing of ours to undo.
+_ENDS_UNDOING = (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE)
+
 
 class Journal(Decisions):
     """See `amx_tui.review.store.Store`. What is to be written follows from what was decided."""
@@ -26,9 +36,13 @@ class Journal(Decisions):
     def to_write(self, database: str) -> tuple[Change, ...]:
         """What was decided and is not what we wrote last. `old` is what has to stand there now: what
         the decision was taken over, or what we wrote since that was read."""
+        return tuple(change for change, _ in self._waiting(database))
+
+    def _waiting(self, database: str) -> list[tuple[Change, str | None]]:
+        """Each with the text that the decision was taken over."""
         with self._file.reading() as connection:
             if connection is None:
-                return ()
+                return []
             decided = self._decided(database)
             written: dict[int, list[Row]] = {}
             for target, *write in connection.execute(
@@ -38,12 +52,13 @@ class Journal(Decisions):
                 (find_database(connection, database),),
             ):
                 written.setdefault(target, []).append(tuple(write))
-        changes = []
+        waiting = []
         for decision, run, target in decided:
             old = expected_text(decision, run, written.get(target, []))
             if old != decision.text:
-                changes.append(Change(decision.target, old, decision.text))
-        return tuple(changes)
+                change = Change(decision.target, old, decision.text)
+                waiting.append((change, decision.previous))
+        return waiting
 
     def begin_write(
         self, database: str, changes: Sequence[Change], *, who: str, undoes: int | None = None
@@ -60,16 +75,11 @@ class Journal(Decisions):
         """The same for those of the changes whose decision still stands at this moment, whoever took
         one back; the group's number, None where nothing is left, and what was journaled."""
         with self._file.writing() as connection:
-            waiting = {change.target: change for change in self.to_write(database)}
-            decided = self.decided(database)
+            waiting = {now.target: (now, over) for now, over in self._waiting(database)}
 
             def stands(change: Change) -> bool:
-                now = waiting.get(change.target)
-                return (
-                    now is not None
-                    and now.new == change.new
-                    and change.old in (now.old, decided[change.target].previous)
-                )
+                now, over = waiting.get(change.target, (None, None))
+                return now is not None and now.new == change.new and change.old in (now.old, over)
 
             left = tuple(change for change in changes if stands(change))
             if not left:
@@ -95,34 +105,39 @@ class Journal(Decisions):
             if group is None:
                 changes = [result.change for result in results]
                 group = _begin_write(connection, known, changes, who, at, None)
-            ids = target_ids(connection, known, [result.change.target for result in results])
+            journaled = [
+                {
+                    "group": group,
+                    "target": find_target(connection, known, result.change.target),
+                    "outcome": result.outcome.value,
+                    "detail": one_line(result.detail, 500),
+                    "at": at,
+                    "any": not only_open,
+                }
+                for result in results
+            ]
             # By the target's few writes: SQLite would rather look through the group's ten thousand.
-            for result in results:
-                target = ids[result.change.target]
-                journaled = connection.execute(
-                    "UPDATE writes INDEXED BY writes_of_target SET outcome = ?, detail = ?, at = ?"
-                    " WHERE grp = ? AND target = ?"
-                    " AND (outcome IS NULL OR NOT ?)",
-                    (
-                        result.outcome.value,
-                        one_line(result.detail, 500),
-                        at,
-                        group,
-                        target,
-                        only_open,
-                    ),
-                )
-                if not journaled.rowcount:
-                    continue
+            connection.executemany(
+                "UPDATE writes INDEXED BY writes_of_target"
+                " SET outcome = :outcome, detail = :detail, at = :at"
+                " WHERE grp = :group AND target = :target AND (outcome IS NULL OR :any)",
+                journaled,
+            )
+            (undoes,) = connection.execute(
+                "SELECT undoes FROM write_groups WHERE id = ?", (group,)
+            ).fetchone()
+            if undoes is not None:
                 # Where somebody changed our text meanwhile there is nothing of ours to undo either;
                 # what merely failed can be tried again.
-                if result.outcome in (Outcome.WRITTEN, Outcome.CHANGED_MEANWHILE):
-                    connection.execute(
-                        "UPDATE writes INDEXED BY writes_of_target SET closed_at = ?"
-                        " WHERE target = ? AND grp ="
-                        " (SELECT undoes FROM write_groups WHERE id = ?)",
-                        (at, target, group),
-                    )
+                over = ", ".join(f"'{outcome}'" for outcome in _ENDS_UNDOING)
+                connection.executemany(
+                    "UPDATE writes INDEXED BY writes_of_target SET closed_at = :at"
+                    f" WHERE target = :target AND grp = {undoes:d} AND EXISTS ("
+                    "SELECT 1 FROM writes done INDEXED BY writes_of_target"
+                    " WHERE done.target = :target AND done.grp = :group"
+                    f" AND done.outcome IN ({over}))",
+                    journaled,
+                )
         return group
 
     def unresolved(self, database: str) -> tuple[JournalEntry, ...]:
@@ -171,8 +186,6 @@ class Journal(Decisions):
             )
             return tuple(self._decoded(read_journal_entry, row) for row in found.fetchall())
 
-    # Exports -------------------------------------------------------------------------------------
-
     def record_export(self, path: Path, digest: str) -> None:
         """Keeps that the file at `path` is ours, as long as its content has this digest."""
         with self._file.writing() as connection:
@@ -207,20 +220,24 @@ def _begin_write(
         (database, one_line(who, 200), undoes),
     )
     ids = target_ids(connection, database, [change.target for change in changes])
+    (last_decision,) = connection.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()
+    (last_run,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
     connection.executemany(
         "INSERT INTO writes (grp, target, old, new, at, decision, last_decision, last_run)"
-        " VALUES (:grp, :target, :old, :new, :at,"
+        " VALUES (:group, :target, :old, :new, :at,"
         " (SELECT max(id) FROM decisions"
         "  WHERE target = :target AND undone_at IS NULL AND :undoes IS NULL),"
-        " (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM runs))",
+        " :last_decision, :last_run)",
         [
             {
-                "grp": group,
+                "group": group,
                 "target": ids[change.target],
                 "old": pack(change.old),
                 "new": pack(change.new),
                 "at": at,
                 "undoes": undoes,
+                "last_decision": last_decision,
+                "last_run": last_run,
             }
             for change in changes
         ],

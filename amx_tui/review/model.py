@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Change, Outcome, Target
-from amx_tui.drafting.model import RunState, Suggestion
+from amx_tui.drafting.model import Band, RunState, Suggestion
 from amx_tui.llm.model import Usage
 from amx_tui.review.packing import pack_alternatives, unpack_alternatives
 
@@ -103,6 +103,12 @@ class ReviewRow:
     @property
     def suggestion(self) -> Suggestion:
         return Suggestion(self.target, unpack_alternatives(self.packed), self.previous)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the model itself was not sure of its best reading."""
+        best = self.suggestion.alternatives[:1]
+        return any(one.confidence.band is Band.LOW for one in best)
 
     @property
     def state(self) -> State:

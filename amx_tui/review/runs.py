@@ -329,8 +329,9 @@ class Runs(StorePart):
             )
             return tuple(Note(batch, at, text) for batch, at, text in found)
 
-    def interrupted(self, database: str) -> RunRecord | None:
-        """The newest run whose process died in the middle of it, and which nobody dismissed."""
+    def interrupted(self, database: str | None = None) -> RunRecord | None:
+        """The newest run, of one database or of all, whose process died in the middle of it, and which
+        nobody dismissed."""
         for record in self._records(database):
             if self._is_dead(record):
                 return replace(record, state=RunState.INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -60,7 +61,7 @@ class BrowseScreen(Room):
         self._read()
 
     def _read(self) -> None:
-        self.do(self.session.read_catalog(), only="catalog")
+        self.do(self.session.read_catalog, only="catalog")
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -146,7 +147,7 @@ class BrowseScreen(Room):
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
         if self._table is not None and self._table.target == target and table is not None:
-            self.do(self.session.read_evidence(table), only="evidence")
+            self.do(partial(self.session.read_evidence, table), only="evidence")
 
     def _show_table(self) -> None:
         if self._table is not None:
@@ -430,7 +431,7 @@ class BrowseScreen(Room):
 
     def action_hidden(self) -> None:
         shown = not self.session.shows_hidden
-        self.do(self.session.show_hidden(shown), only="catalog")
+        self.do(partial(self.session.show_hidden, shown), only="catalog")
         words = "System schemas and partitions too." if shown else "Without system schemas."
         say(self, words, title="Reading the schema again")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from amx_tui.base.text import one_line
 from amx_tui.commands.model import Check
@@ -206,7 +207,7 @@ class ConnectionForm(FormRoom):
 
         def keep(yes: bool | None) -> None:
             if yes:
-                self.do(self._save(plaintext=True), only="save")
+                self.do(partial(self._save, plaintext=True), only="save")
 
         title = "No usable keyring: keep the password as plain text?"
         self.app.push_screen(Question(title, rows), keep)

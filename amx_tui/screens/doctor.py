@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -58,7 +59,7 @@ class DoctorScreen(Room):
         self._report = Report()
         self._has_moved = False
         self._is_looking = True  # from now on: coming back from a question must not begin another
-        self.do(self._examine(all_hosts=all_hosts), only="doctor")
+        self.do(partial(self._examine, all_hosts=all_hosts), only="doctor")
 
     async def _examine(self, *, all_hosts: bool) -> None:
         size = self.app.size
@@ -197,7 +198,7 @@ class DoctorScreen(Room):
             say(self, words, title=f"{what} was sent, and probably lost", severity="warning")
 
     def action_all_hosts(self) -> None:
-        self.do(self._offer_all_hosts(), only="hosts")
+        self.do(self._offer_all_hosts, only="hosts")
 
     async def _offer_all_hosts(self) -> None:
         workspace = self.desk.workspace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +13,14 @@ from textual.containers import VerticalGroup
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
-from amx_tui.commands.model import PRIVACY_WORDS, DocumentsRead, Draft, NotReady, SessionEvent
+from amx_tui.commands.model import (
+    PRIVACY_WORDS,
+    DocumentsRead,
+    Draft,
+    NotReady,
+    Offer,
+    SessionEvent,
+)
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Calibration
 from amx_tui.evidence.model import Reading
@@ -20,6 +28,7 @@ from amx_tui.llm.providers import host_of
 from amx_tui.screens.account import account_lines, note, retired_words
 from amx_tui.screens.ask import Ask
 from amx_tui.screens.documents import standing_lines
+from amx_tui.screens.offers import OffersDialog, offer_lines
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
@@ -64,6 +73,8 @@ class DraftScreen(Room):
         self._has_read_cap = run is None  # a run that goes on keeps its own
         self._batch = 0
         self._redo = False  # what is described already is drafted too
+        self._only_low = False  # what was drafted before and came out low, instead of all else
+        self._offers: tuple[Offer, ...] = ()  # what each profile would cost for this
         self._has_asked = False  # the form was opened for what is missing
         self._asked_hosts: set[tuple[str, str, str]] = (
             set()
@@ -83,6 +94,7 @@ class DraftScreen(Room):
     def _plan(self) -> None:
         """Makes the plan anew, in a thread: it may read rows."""
         self._draft, self._problem, self._batch = None, None, 0
+        self._offers = ()
         self.show_now()
         self.run_worker(self._prepare(), exclusive=True, group="plan")
 
@@ -118,6 +130,23 @@ class DraftScreen(Room):
         if self._draft is not None:
             self._ask_host(self._draft.setup)
             self._take_documents()
+            self.run_worker(self._compare(), exclusive=True, group="offers")
+
+    async def _compare(self) -> None:
+        """What the other profiles would cost and take, behind the plan itself."""
+        from amx_tui.commands.drafting import compare_profiles
+
+        session = self.session
+        with contextlib.suppress(Problem):  # the plan has told it
+            self._offers = await asyncio.to_thread(
+                compare_profiles,
+                session.workspace,
+                session.catalog,
+                self._wanted(),
+                privacy=session.privacy,
+                read_evidence=session.evidence_for,
+            )
+            self.show_now()
 
     def _earlier(self) -> dict[Target, tuple[str, ...]]:
         """What did not satisfy: the readings so far of what is drafted again."""
@@ -200,7 +229,12 @@ class DraftScreen(Room):
         effort = f" · effort {plan.effort}" if plan.effort else ""
         batches = len(plan.batches)
         rows: list[Line] = [
-            [("what     ", "dim"), (plan.scope, "strong")],
+            [
+                ("what     ", "dim"),
+                (plan.scope, "strong"),
+                (" · what came out low" if self._only_low else "", "dim"),
+                (" · described ones too" if self._redo and not self._only_low else "", "warn"),
+            ],
             *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
             [
                 ("to       ", "dim"),
@@ -213,6 +247,7 @@ class DraftScreen(Room):
                 (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
+            *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
                 (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),
@@ -232,6 +267,7 @@ class DraftScreen(Room):
                 (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
+        rows += offer_lines(self._offers, plan.profile, 0 if self._only_low else plan.targets)
         place = 5 if plan.hint else 4
         rows[place:place] = standing_lines(self.session.workspace.library.standing, plan)
         account = self.desk.workspace.accounts.get(setup.profile.name)
@@ -297,7 +333,7 @@ class DraftScreen(Room):
             self.app.pop_screen()
             self.desk.go("review" if self._is_again else "drafting")
 
-        self.do(start())
+        self.do(start)
 
     def action_profile(self) -> None:
         try:
@@ -309,10 +345,15 @@ class DraftScreen(Room):
             more = " Press P to make one." if can_make else " The demo has but this one."
             say(self, f"There is no other profile.{more}")
             return
-        present = self._draft.plan.profile if self._draft else self._profile
-        place = names.index(present) + 1 if present in names else 0
-        self._profile = names[place % len(names)]
-        self._plan()
+        present = self._draft.plan.profile if self._draft else self._profile or ""
+        offers = self._offers or tuple(Offer(name, "") for name in names)
+
+        def chosen(name: str | None) -> None:
+            if name is not None and name != present:
+                self._profile = name
+                self._plan()
+
+        self.app.push_screen(OffersDialog(offers, present), chosen)
 
     def action_privacy(self) -> None:
         if self.session.workspace.metadata_only:
@@ -322,7 +363,9 @@ class DraftScreen(Room):
         self._plan()
 
     def _wanted(self) -> frozenset[Target]:
-        """The targets, and with `o` the described ones of their tables."""
+        """The targets, and with `o` the described ones of their tables; or those that came out low."""
+        if self._only_low:
+            return frozenset(self.session.came_out_low())
         if not self._redo:
             return self._targets
         tables = {target.of_table for target in self._targets}
@@ -340,6 +383,16 @@ class DraftScreen(Room):
             self._redo = False
             say(self, "Nothing in these tables is described yet.")
             return
+        self._plan()
+
+    def action_low(self) -> None:
+        if self._run is not None:
+            say(self, "What a run lacks is what it goes on with.")
+            return
+        if not self._only_low and not self.session.came_out_low():
+            say(self, "Nothing that was drafted came out low, or all of it is decided.")
+            return
+        self._only_low = not self._only_low
         self._plan()
 
     def action_cap(self) -> None:

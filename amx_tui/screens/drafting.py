@@ -7,6 +7,7 @@ is looked at, and goes on when nobody does.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -96,7 +97,7 @@ class DraftingScreen(Room):
 
     def on_screen_resume(self) -> None:
         if self._board is None:
-            self.do(self._look_back(), only="past")
+            self.do(self._look_back, only="past")
         for view in self.query(StreamView):
             view.catch_up()
 
@@ -113,7 +114,7 @@ class DraftingScreen(Room):
     def heard(self, event: SessionEvent) -> None:
         match event:
             case CatalogRead(is_whole=True) | RowsChanged(targets=()) if self._board is None:
-                self.do(self._look_back(), only="past")
+                self.do(self._look_back, only="past")
             case RunStarted():
                 self._past = None
                 self._followed, self._is_chosen, self._said = None, False, 0
@@ -374,7 +375,7 @@ class DraftingScreen(Room):
             return
         if not session.is_running and silent:
             self._allow_longer(silent)
-        self.do(self._retry_all())
+        self.do(self._retry_all)
 
     def _allow_longer(self, silent: tuple[int, ...]) -> None:
         seconds = self.session.allow_longer_silence(silent)
@@ -400,7 +401,7 @@ class DraftingScreen(Room):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.do(self._retry_all(at_other_host=True))
+                self.do(partial(self._retry_all, at_other_host=True))
 
         self.app.push_screen(Question(f"Send the key to {host_of(base)}?", rows), answered)
 
@@ -417,7 +418,7 @@ class DraftingScreen(Room):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.do(self.session.stop())
+                self.do(self.session.stop)
 
         self.app.push_screen(Question("Stop the run?", rows), answered)
 

@@ -486,7 +486,7 @@ class FormRoom(Room):
             self.call_after_refresh(self.query_one(f"#{wrong[0].id}").focus)
             say(self, "Look at the words in red.", title="Not saved yet", severity="warning")
             return
-        self.do(self.save(), only="save")
+        self.do(self.save, only="save")
 
     def action_leave(self) -> None:
         if self._is_testing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -44,7 +45,7 @@ class HistoryScreen(Room):
         self.query_one("#filter").display = False
 
     def on_screen_resume(self) -> None:
-        self.do(self._read())
+        self.do(self._read)
 
     async def _read(self) -> None:
         store, database = self.session.workspace.store, self.session.connector.identity
@@ -153,7 +154,7 @@ class HistoryScreen(Room):
         if len(pair) < 2:
             say(self, "Mark two runs with space, then press c.")
             return
-        self.do(self._compare(pair[0], pair[1]), only="compare")
+        self.do(partial(self._compare, pair[0], pair[1]), only="compare")
 
     async def _compare(self, before: int, after: int) -> None:
         from amx_tui.screens.compare import CompareDialog
@@ -183,7 +184,7 @@ class HistoryScreen(Room):
     def action_rest(self) -> None:
         run = self._run
         if run is not None:
-            self.do(self._draft_rest(run.id), only="rest")
+            self.do(partial(self._draft_rest, run.id), only="rest")
 
     async def _draft_rest(self, run: int) -> None:
         session = self.session

@@ -83,7 +83,7 @@ class PricesScreen(Room):
 
     def action_fetch(self) -> None:
         if not self._is_fetching:
-            self.do(self._fetch())
+            self.do(self._fetch)
 
     async def _fetch(self) -> None:
         self._is_fetching = True

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 from amx_tui.base.problem import Problem
@@ -323,7 +324,7 @@ class ProfileForm(FormRoom):
         self._ask_before_sending(super().action_test)
 
     def action_list(self) -> None:
-        self._ask_before_sending(lambda: self.do(self._list(), only="list"))
+        self._ask_before_sending(lambda: self.do(self._list, only="list"))
 
     def _ask_before_sending(self, go_on: Callable[[], None]) -> None:
         """A stored key goes to another host than its own only after a yes."""
@@ -427,6 +428,6 @@ class ProfileForm(FormRoom):
 
         def keep(yes: bool | None) -> None:
             if yes:
-                self.do(self._save(plaintext=True), only="save")
+                self.do(partial(self._save, plaintext=True), only="save")
 
         self.app.push_screen(Question("No usable keyring: keep the key as plain text?", rows), keep)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -215,7 +216,7 @@ class ProfilesScreen(Room):
     def action_use(self) -> None:
         entry = self._current
         if isinstance(entry, Profile):
-            self.do(self._use(entry.name), only="use")
+            self.do(partial(self._use, entry.name), only="use")
         elif isinstance(entry, Connection):
             self.desk.open_database(entry.name)
 
@@ -233,15 +234,15 @@ class ProfilesScreen(Room):
         say(self, "\n".join([f"'{name}' is the active profile now.", *said]))
 
     def action_add(self) -> None:
-        self.do(self._open_form(None), only="form")
+        self.do(partial(self._open_form, None), only="form")
 
     def action_edit(self) -> None:
         if (entry := self._current) is not None:
-            self.do(self._open_form(entry), only="form")
+            self.do(partial(self._open_form, entry), only="form")
 
     def action_test(self) -> None:
         if (entry := self._current) is not None:
-            self.do(self._open_form(entry, starts_test=True), only="form")
+            self.do(partial(self._open_form, entry, starts_test=True), only="form")
 
     async def _open_form(
         self, entry: Profile | Connection | None, *, starts_test: bool = False
@@ -318,7 +319,9 @@ class ProfilesScreen(Room):
 
         def named(words: str | None) -> None:
             if words is not None:
-                self.do(self._change(choose(kind), entry.name, one_line(words)), only="change")
+                self.do(
+                    partial(self._change, choose(kind), entry.name, one_line(words)), only="change"
+                )
 
         words = f"The new name of the {kind.word}. Its {kind.secret} goes along."
         if ending:
@@ -331,7 +334,7 @@ class ProfilesScreen(Room):
     def action_remove(self) -> None:
         entry = self._current
         if entry is not None and self._can_edit():
-            self.do(self._ask_to_remove(entry.name, kind_of(self._at)), only="change")
+            self.do(partial(self._ask_to_remove, entry.name, kind_of(self._at)), only="change")
 
     async def _ask_to_remove(self, name: str, kind: Kind) -> None:
         path = self.desk.workspace.folders.config_file
@@ -342,7 +345,7 @@ class ProfilesScreen(Room):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.do(self._change(kind.remove, name), only="change")
+                self.do(partial(self._change, kind.remove, name), only="change")
 
         shown = one_line(name, 40)
         self.app.push_screen(Question(f"Remove the {kind.word} '{shown}'?", rows), answered)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 from textual.app import App
 
 from amx_tui.base.problem import Problem
+from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
 from amx_tui.screens.question import Question
-from amx_tui.widgets.plain import Line
+from amx_tui.widgets.plain import Line, say
 
 
 async def offer_to_go_on(app: App[Any], session: Session) -> None:
-    """Asks once; "no" is remembered, and what was drafted stays in Review."""
+    """Asks once; "no" is remembered, and what was drafted stays in Review. Who has asked for it on the
+    command line is not asked again."""
+    is_wanted, session.workspace.resumes = session.workspace.resumes, False
     try:
         run = await session.find_interrupted()
         if run is None:
+            if is_wanted:
+                say(app.screen, "No run was interrupted here.")
             return
         missing = await session.missing_of(run.id)
         if not missing:
@@ -26,6 +32,10 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
             return
     except Problem:
         return  # a store that cannot be read was told when the suggestions were read
+
+    if is_wanted:
+        _go_on(app, run.id, missing)
+        return
 
     async def dismiss(number: int) -> None:
         with contextlib.suppress(Problem):  # it is only asked once more then
@@ -44,11 +54,16 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            from amx_tui.screens.draft import DraftScreen
-
-            app.push_screen(DraftScreen(frozenset(missing), run=run.id))
+            _go_on(app, run.id, missing)
         else:
             app.run_worker(dismiss(run.id))
 
     title = f"A run was interrupted. Go on with the other {len(missing)}?"
     app.push_screen(Question(title, rows), answered)
+
+
+def _go_on(app: App[Any], run: int, missing: Collection[Target]) -> None:
+    """Shows what is left before it is sent."""
+    from amx_tui.screens.draft import DraftScreen
+
+    app.push_screen(DraftScreen(frozenset(missing), run=run))

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -121,7 +122,7 @@ class ReviewScreen(Room):
             if len(self.session.rows) > MADE_AT_ONCE:
                 self._goal = standing
                 self._is_making = True
-                self.do(self._make())
+                self.do(self._make)
                 return
             self._changed.clear()
             self._listing = Suggestions(self.session, self._wanted)
@@ -230,8 +231,8 @@ class ReviewScreen(Room):
     def _read_evidence(self, row: ReviewRow) -> None:
         table = self.session.catalog.table(row.target)
         if table is not None and not self.session.evidence_at_hand(table.target):
-            self.do(self.session.read_evidence(table), only="evidence")
-        self.do(self.session.read_passages(row), only="passages")
+            self.do(partial(self.session.read_evidence, table), only="evidence")
+        self.do(partial(self.session.read_passages, row), only="passages")
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives
@@ -277,7 +278,7 @@ class ReviewScreen(Room):
             )
             self._go_on(row.target)
 
-        self.do(decide())
+        self.do(decide)
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
@@ -357,7 +358,7 @@ class ReviewScreen(Room):
                 )
                 self.show_now()
 
-            self.do(work())
+            self.do(work)
 
         title = f"Why was {row.target.path} rejected?"
         words = "For whoever looks at it later, and for the model if it is drafted again (d)."
@@ -388,10 +389,10 @@ class ReviewScreen(Room):
         self.app.push_screen(Editor(row.target.path, text), keep)
 
     def action_undo(self) -> None:
-        self.do(self._step(back=True))
+        self.do(partial(self._step, back=True))
 
     def action_redo(self) -> None:
-        self.do(self._step(back=False))
+        self.do(partial(self._step, back=False))
 
     async def _step(self, *, back: bool) -> None:
         targets = await (self.session.undo() if back else self.session.redo())
@@ -433,7 +434,7 @@ class ReviewScreen(Room):
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None
         if marked is not None:
-            self.do(self._copy(marked.text))
+            self.do(partial(self._copy, marked.text))
 
     async def _copy(self, text: str) -> None:
         from amx_tui.commands.clipboard import copy_elsewhere
@@ -538,7 +539,7 @@ class ReviewScreen(Room):
                 say(self, "u takes all of them back.", title=f"{len(over)} decided")
                 self._go_on(at)
 
-            self.do(work())
+            self.do(work)
 
         return take
 
@@ -557,7 +558,7 @@ class ReviewScreen(Room):
             self._goal = target
             self.show_now()
 
-        self.do(reopen())
+        self.do(reopen)
 
     # Finding. ------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.worker import Worker
 
 from amx_tui.base.problem import Problem
 from amx_tui.commands.model import SessionEvent
@@ -139,17 +140,18 @@ class Room(Screen[None]):
     def on_screen_resume(self) -> None:
         self.show_now()
 
-    def do(self, work: Coroutine[Any, Any, None], *, only: str = "") -> None:
+    def do(self, work: Callable[[], Coroutine[Any, Any, None]], *, only: str = "") -> None:
         """Work that a key started: what goes wrong is said, never raised. Work with the same `only`
-        takes the place of what is still under way."""
+        takes the place of what is still under way, or has not begun."""
 
         async def told() -> None:
             try:
-                await work
+                await work()
             except Problem as problem:
                 say(self, tell(problem), title=problem.what, severity="error")
 
-        self.run_worker(told(), group=only or "default", exclusive=bool(only))
+        # Not told(): work that another takes the place of before it began is never made then.
+        _: Worker[None] = self.run_worker(told, group=only or "default", exclusive=bool(only))
 
 
 def tell(problem: Problem) -> str:

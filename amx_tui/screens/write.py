@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,7 +73,7 @@ class WriteScreen(Room):
 
     def _read(self) -> None:
         if not self._is_busy:
-            self.do(self._read_pending(), only="pending")
+            self.do(self._read_pending, only="pending")
 
     async def _read_pending(self) -> None:
         from amx_tui.commands.writing import pending
@@ -210,7 +211,7 @@ class WriteScreen(Room):
         def write(yes: bool | None) -> None:
             if yes and not self._is_busy:
                 self._is_busy = True
-                self.do(self._write(changes))
+                self.do(partial(self._write, changes))
 
         self.app.push_screen(Question(f"Write to {self.session.connector.label}?", rows), write)
 
@@ -247,7 +248,7 @@ class WriteScreen(Room):
         self._read()
 
     def action_undo(self) -> None:
-        self.do(self._ask_undo())
+        self.do(self._ask_undo)
 
     async def _ask_undo(self) -> None:
         session = self.session
@@ -261,7 +262,7 @@ class WriteScreen(Room):
         def undo(yes: bool | None) -> None:
             if yes and not self._is_busy:
                 self._is_busy = True
-                self.do(self._undo_all())
+                self.do(self._undo_all)
 
         rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
         count = f"{len(changes)} target{'s' if len(changes) != 1 else ''}"
@@ -283,12 +284,12 @@ class WriteScreen(Room):
         await self._after_write(results, "put back")
 
     def action_refresh(self) -> None:
-        self.do(self.session.read_catalog())
+        self.do(self.session.read_catalog)
 
     def action_export(self) -> None:
         def chosen(wish: ExportWish | None) -> None:
             if wish is not None:
-                self.do(self._export(wish, {}))
+                self.do(partial(self._export, wish, {}))
 
         stem = Path(self.session.connector.label.split(" ")[0]).stem or "comments"
         self.app.push_screen(ExportDialog(stem), chosen)
@@ -313,7 +314,7 @@ class WriteScreen(Room):
 
             def again(yes: bool | None) -> None:
                 if yes:
-                    self.do(self._export(wish, seen))
+                    self.do(partial(self._export, wish, seen))
 
             self.app.push_screen(Question(problem.what, [[(tell(problem), "")]]), again)
             return

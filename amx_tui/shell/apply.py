@@ -20,6 +20,7 @@ from amx_tui.shell.plain import (
     Opened,
     is_yes,
     make_parser,
+    next_command,
     path_of,
     print_json,
     say,
@@ -61,7 +62,9 @@ def _apply(options: argparse.Namespace, opened: Opened) -> int:
         if left:
             say(f"{left} will be left alone; review them again")
     if not can_write and not options.dry_run:
-        say("Export them instead: amx-tui export", quietly=options.json)
+        say(
+            f"Export them instead: {next_command('export', options.database)}", quietly=options.json
+        )
         return FAILED
     if options.dry_run or not waiting:
         if options.json:

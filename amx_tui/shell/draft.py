@@ -28,6 +28,7 @@ from amx_tui.shell.plain import (
     find_targets,
     is_yes,
     make_parser,
+    next_command,
     path_of,
     print_json,
     run_told,
@@ -46,6 +47,9 @@ def run(words: Sequence[str]) -> int:
     )
     add_targets(parser, "draft only these: TABLE, TABLE.COLUMN (default: whatever is undescribed)")
     parser.add_argument("--again", action="store_true", help="also what is described already")
+    parser.add_argument(
+        "--low", action="store_true", help="only what was drafted before and came out low"
+    )
     parser.add_argument("--profile", metavar="NAME", help="use this LLM profile")
     parser.add_argument(
         "--privacy",
@@ -119,7 +123,11 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
             "Leave --privacy out",
         )
     targets: set[Target] = session.undescribed()
-    if options.targets:
+    if options.low:
+        targets = session.came_out_low()
+        if options.targets:
+            targets &= set(find_targets(session.catalog, options.targets))
+    elif options.targets:
         named = set(find_targets(session.catalog, options.targets))
         targets = named if options.again else named & targets
     elif options.again:
@@ -157,6 +165,8 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
     yield f"at: {one_line(endpoint.base)}, key: {endpoint.key.source if endpoint.key else 'none'}"
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
+    if draft.wording:
+        yield f"texts: {draft.wording}"
     for said, more in standing_words(documents, plan):
         yield f"documents and code: {said}{more}"
     yield (
@@ -282,5 +292,5 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
         f" {money(session.spent_usd)}"
     )
     if board.drafted:
-        say("Review them: amx-tui review")
+        say(f"Review them: {next_command('review', options.database)}")
     return DONE if is_whole else FAILED

@@ -17,8 +17,10 @@ def open_workspace(
     profile: str | None = None,
     offline: bool = False,
     speed: float = 1.0,
+    resume: bool = False,
 ) -> Workspace:
-    """The person's own workspace, or the demo's, with `database` opened where one is named. Blocking.
+    """The person's own workspace, or the demo's, with `database` opened where one is named; to `resume`
+    needs none. Blocking.
 
     Raises:
         Problem: the database cannot be opened, or a variable cannot be obeyed.
@@ -28,13 +30,20 @@ def open_workspace(
     if database == "demo":
         from amx_tui.demo.workspace import demo_workspace
 
-        return demo_workspace(os.environ, speed=speed)
+        workspace = demo_workspace(os.environ, speed=speed)
+        workspace.resumes = resume
+        return workspace
     from amx_tui.commands.workspace import real_workspace
     from amx_tui.config.folders import find_folders
 
     workspace = real_workspace(os.environ, find_folders(os.environ))
     workspace.profile_name = profile
     workspace.offline = offline
+    workspace.resumes = resume
+    if resume and not database:
+        from amx_tui.commands.recent import interrupted_database
+
+        database = interrupted_database(workspace)
     if database:
         from amx_tui.commands.opening import open_named
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -45,6 +46,14 @@ class Opened:
     connector: Connector
     catalog: Catalog
     store: Store
+
+
+def next_command(name: str, database: str) -> str:
+    """The command to type next, with the database that was named; a URL with a password is not repeated."""
+    from amx_tui.catalog.opening import redact
+
+    shown = shlex.quote(database) if redact(database) == database else "DATABASE"
+    return f"amx-tui {name} {shown}"
 
 
 def make_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:

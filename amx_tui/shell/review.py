@@ -18,6 +18,7 @@ from amx_tui.shell.plain import (
     answer,
     find_targets,
     make_parser,
+    next_command,
     path_of,
     print_json,
     say,
@@ -65,12 +66,17 @@ def _review(options: argparse.Namespace, opened: Opened) -> int:
         f"{opened.connector.label}: {sum(counts.values())} suggestions{': ' if states else ''}{states}"
     )
     if not rows:
-        say("Nothing is left to review." if counts else "Nothing was drafted yet: amx-tui draft")
+        say(
+            "Nothing is left to review."
+            if counts
+            else f"Nothing was drafted yet: {next_command('draft', options.database)}"
+        )
         return DONE
     say("Type a command and Enter; ? lists them.")
     review = _Review(opened, [row.target for row in rows], goes_to_all=options.all)
     review.go()
-    say(f"{review.decided} decided." + (" Write them: amx-tui apply" if review.decided else ""))
+    write = f" Write them: {next_command('apply', options.database)}" if review.decided else ""
+    say(f"{review.decided} decided.{write}")
     return DONE
 
 

@@ -7,7 +7,10 @@ fifty times the CPU), hence this one.
 
 from __future__ import annotations
 
-from rich.cells import cell_len, chop_cells
+import re
+from time import monotonic
+
+from rich.cells import get_character_cell_size
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -16,50 +19,65 @@ from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.rows import Inked
 from amx_tui.widgets.seen import is_pressing, is_seen
 
-# More lines than anybody scrolls back through; the whole text is in the transcript file.
+# More lines than anybody scrolls back through; the whole text is in the transcript file. The oldest go
+# in lots, because each time the list of all others is moved.
 MOST_LINES = 20_000
-# Keys go first, but a key that is held down stops the text for a quarter of a second at most.
-MOST_HELD_BACK = 4
+_LOT = 1_000
+# A paragraph of more lines is cut at the end of one: a megabyte without a line break is bounded as well.
+_LONGEST_PARAGRAPH = 1_000
+# Keys go first, but a key that is held down stops the text for so many seconds at most.
+_LONGEST_WAY_MADE = 0.2
+# Seconds between two drawings: twenty times a second is as often as an eye can use it, and what runs
+# through by more than the whole view is not read, only seen to run.
+_PACE = 1 / 20
+_RUNNING_PACE = 1 / 5
+# Characters that are wrapped at once, which takes some milliseconds, and seconds until the next of them.
+_PORTION = 16_384
+_BREATH = 1 / 200
+
+# Characters of one cell each, whatever stands beside them: neither control characters, combining marks,
+# joiners nor wide ones.
+_NARROW = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0377\u0391-\u0482\u2010-\u2015\u2018-\u2026]*"
+)
 
 
 def wrap(text: str, width: int) -> list[str]:
     """`text` (no newlines) in lines of at most `width` cells, broken at spaces, a longer word where
-    the line ends. The line breaks take the space with them; an empty text is one empty line."""
-    if cell_len(text) <= width:
-        return [text]
+    the line ends. The line breaks take the spaces with them; an empty text is one empty line."""
     lines: list[str] = []
-    line = ""
-    used = 0
-    for word in _words(text):
-        seen = cell_len(word.rstrip(" "))
-        if used + seen > width:
-            if line:
-                lines.append(line.rstrip(" "))
-            line, used = "", 0
-            if seen > width:
-                *full, word = chop_cells(word, width)
-                lines.extend(full)
-        line += word
-        used += cell_len(word)
-    lines.append(line)
+    start, end = 0, len(text.rstrip(" "))
+    while (fits := _end_of_line(text, start, end, width)) < end:
+        space = text.rfind(" ", start, fits + 1)
+        if space < 0:
+            lines.append(text[start:fits])
+            start = fits
+            continue
+        lines.append(text[start:space].rstrip(" "))
+        start = space + 1
+        while text[start] == " ":  # before `end` there is something else
+            start += 1
+    lines.append(text[start:])
     return lines
 
 
-def _words(text: str) -> list[str]:
-    """Words with the spaces behind them."""
-    words = []
-    start = 0
-    while start < len(text):
-        space = text.find(" ", start)
-        if space < 0:
-            words.append(text[start:])
-            break
-        end = space
-        while end < len(text) and text[end] == " ":
-            end += 1
-        words.append(text[start:end])
-        start = end
-    return words
+def _end_of_line(text: str, start: int, end: int, width: int) -> int:
+    """How far the text from `start` on fits into `width` cells; one character at least, where there
+    is one. Most lines are of narrow characters alone, and need no look at each of them."""
+    stop = min(start + width, end)
+    if _NARROW.fullmatch(text, start, stop):
+        return stop
+    cells = 0
+    for place in range(start, end):
+        cells += get_character_cell_size(text[place])
+        if cells > width:
+            return max(place, start + 1)
+    return end
+
+
+def _line_start(text: str, place: int) -> int:
+    """Where the first line begins after `place`; the place itself where none does."""
+    return text.find("\n", place) + 1 or place if place > 0 else 0
 
 
 class StreamView(Inked, can_focus=True):
@@ -70,21 +88,24 @@ class StreamView(Inked, can_focus=True):
 
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:
         super().__init__(id=id)
-        self._paragraphs: list[str] = []  # finished
+        self._paragraphs: list[str] = []  # finished, with their line breaks
+        self._heights: list[int] = []  # how many lines each of them has
         self._lines: list[str] = []  # the same, wrapped
         self._growing: list[str] = []  # the last paragraph, in the pieces in which it came
         self._tail: list[str] = []  # the same, wrapped
-        self._waiting = ""
+        self._waiting: list[str] = []  # since the last drawing
+        self._older = ""  # above all that, and not wrapped yet
         self._follows = True
         self._wrapped_at = 0
         self.empty = empty  # what is shown while there is no text
         self._is_due = False
-        self._held_back = 0  # how often a flush made way for a key
+        self._pace = _PACE
+        self._draws_at = 0.0
         self._is_jumping = False  # this view scrolls itself, not the reader
 
     @property
     def text(self) -> str:
-        return "\n".join([*self._paragraphs, "".join(self._growing)]) + self._waiting
+        return "".join([self._older, *self._paragraphs, *self._growing, *self._waiting])
 
     @property
     def follows(self) -> bool:
@@ -92,58 +113,89 @@ class StreamView(Inked, can_focus=True):
         return self._follows
 
     def replace(self, text: str, *, follow: bool = True) -> None:
-        """Shows another text, from its end or from its beginning."""
+        """Shows another text, from its end or from its beginning. Of a long one that is followed the
+        end comes first, what is above it a moment later."""
         self._paragraphs, self._lines, self._growing, self._tail = [], [], [], []
-        self._waiting = ""
+        self._heights = []
         self._follows = follow
         self.jump(0)
-        self.append(text)
+        start = _line_start(text, len(text) - _PORTION) if follow else 0
+        self._older, self._waiting = text[:start], [text[start:]]
         self._flush()
+        self._wrap_older_soon()
 
     def append(self, text: str) -> None:
         """Adds text at the end; many calls between two frames cost one drawing."""
-        self._waiting += text
-        # What nobody sees is wrapped when somebody does: see `catch_up`.
-        if not self._is_due and self.is_mounted and is_seen(self.screen):
-            self._is_due = True
-            # Twenty times a second is as often as an eye can use it.
-            self.set_timer(1 / 20, self._flush_after_keys)
-
-    def _flush_after_keys(self) -> None:
-        if is_pressing(self.app) and self._held_back < MOST_HELD_BACK:
-            self._held_back += 1
-            self.set_timer(1 / 20, self._flush_after_keys)
-            return
-        self._held_back = 0
-        self._flush()
+        self._waiting.append(text)
+        if not self._is_due:
+            self._draws_at = monotonic() + self._pace
+            self._go_on_in(self._pace)
 
     def catch_up(self) -> None:
         """Shows at once what was appended, such as while the screen was not shown."""
-        if self._waiting:
+        if self._follows and sum(map(len, self._waiting)) > _PORTION:
+            self.replace(self.text)
+        elif self._waiting:
             self._flush()
 
     def on_mount(self) -> None:
         self._flush()
+        self._wrap_older_soon()
+
+    def on_resize(self) -> None:
+        self._flush()
 
     def _flush(self) -> None:
+        """Wraps and draws a portion of what came; the rest follows."""
+        if self._wrap_portion():
+            self._draw_now()
+
+    def _go_on_in(self, seconds: float) -> None:
+        # What nobody sees is wrapped when somebody does: see `catch_up`.
+        if not self._is_due and self.is_mounted and is_seen(self.screen):
+            self._is_due = True
+            self.set_timer(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        """Wraps a portion, since the loop has other things to do; draws when it is time, or a little
+        later where a key was pressed."""
         self._is_due = False
+        if not self._wrap_portion():
+            return
+        late = monotonic() - self._draws_at
+        if (self._waiting and late < 0) or (is_pressing(self.app) and late < _LONGEST_WAY_MADE):
+            self._go_on_in(_BREATH if self._waiting else _PACE)
+        else:
+            self._draw_now()
+
+    def _draw_now(self) -> None:
+        before = self.virtual_size.height
+        self._settle()
+        has_run_through = self.virtual_size.height - before > self.size.height
+        self._pace = _RUNNING_PACE if has_run_through else _PACE
+        self._draws_at = monotonic() + self._pace
+        if self._waiting:
+            self._go_on_in(_BREATH)
+
+    def _wrap_portion(self) -> bool:
+        """Whether there was room to wrap anything for."""
         width = self.room
         if width <= 0:
-            return
+            return False
         if width != self._wrapped_at:
             self._rewrap(width)
         if self._waiting:
-            text, self._waiting = clean(self._waiting), ""
-            first, *rest = text.split("\n")
+            came = "".join(self._waiting)
+            self._waiting = [came[_PORTION:]] if len(came) > _PORTION else []
+            first, *rest = clean(came[:_PORTION]).split("\n")
             self._grow(first, width)
             for start in rest:
-                self._paragraphs.append("".join(self._growing))
-                self._lines.extend(self._tail)
+                self._finish("".join(self._growing) + "\n", self._tail)
                 self._growing, self._tail = [], []
                 self._grow(start, width)
-            if len(self._lines) > MOST_LINES:
-                self._forget(width)
-        self._settle()
+            if len(self._lines) > MOST_LINES + _LOT:
+                self._forget(len(self._lines) - MOST_LINES)
+        return True
 
     def _grow(self, text: str, width: int) -> None:
         """Wraps the growing paragraph again from its last line on only: a paragraph of a megabyte
@@ -151,27 +203,77 @@ class StreamView(Inked, can_focus=True):
         last = self._tail.pop() if self._tail else ""
         self._growing.append(text)
         self._tail.extend(wrap(last + text, width))
+        if len(self._tail) > _LONGEST_PARAGRAPH:
+            last = self._tail.pop()
+            whole = "".join(self._growing)
+            # The last line has all that came since its first character.
+            self._finish(whole[: len(whole) - len(last)], self._tail)
+            self._growing, self._tail = [last], [last]
+
+    def _finish(self, paragraph: str, lines: list[str]) -> None:
+        self._paragraphs.append(paragraph)
+        self._heights.append(len(lines))
+        self._lines.extend(lines)
 
     def _rewrap(self, width: int) -> None:
+        """All of it, for another width; the reader keeps the paragraph at the top of the view."""
         self._wrapped_at = width
-        self._lines = [line for paragraph in self._paragraphs for line in wrap(paragraph, width)]
-        self._tail = wrap("".join(self._growing), width)
+        top, line = 0, int(self.scroll_y)
+        while top < len(self._heights) and line >= self._heights[top]:
+            line -= self._heights[top]
+            top += 1
+        paragraphs, self._paragraphs, self._heights, self._lines = self._paragraphs, [], [], []
+        for paragraph in paragraphs:
+            self._finish(paragraph, wrap(paragraph.removesuffix("\n"), width))
+        self._tail = wrap("".join(self._growing), width) if self._growing else []
+        if not self._follows:
+            self._hold()
+            self.jump(sum(self._heights[:top]))
 
-    def _forget(self, width: int) -> None:
-        """Drops the oldest half: the memory stays bounded, and this happens rarely."""
-        del self._paragraphs[: len(self._paragraphs) // 2]
-        self._rewrap(width)
+    def _forget(self, lines: int) -> None:
+        """Drops the oldest paragraphs of at least so many lines, so that the memory stays bounded;
+        what the reader looks at stays in its place."""
+        count = gone = 0
+        while gone < lines:
+            gone += self._heights[count]
+            count += 1
+        del self._paragraphs[:count], self._heights[:count], self._lines[:gone]
+        self._older = ""
+        if not self._follows:
+            self.jump(self.scroll_y - gone)
+
+    def _wrap_older_soon(self) -> None:
+        if self._older and self.is_mounted:
+            self.set_timer(_PACE, self._wrap_older)
+
+    def _wrap_older(self) -> None:
+        """The next portion above what is there already, which stays where it is on the screen."""
+        if not self._older or self._wrapped_at <= 0:
+            return
+        start = _line_start(self._older, len(self._older) - 2 * _PORTION)
+        text, self._older = self._older[start:], self._older[:start]
+        paragraphs = clean(text).splitlines(keepends=True)
+        wrapped = [wrap(one.removesuffix("\n"), self._wrapped_at) for one in paragraphs]
+        lines = [line for paragraph in wrapped for line in paragraph]
+        self._paragraphs[:0], self._heights[:0] = paragraphs, map(len, wrapped)
+        self._lines[:0] = lines
+        if len(self._lines) > MOST_LINES:
+            self._older = ""
+        if not self._follows:
+            self._hold()
+            self.jump(self.scroll_y + len(lines))
+        self._settle()
+        self._wrap_older_soon()
+
+    def _hold(self) -> None:
+        self.hold(len(self._lines) + len(self._tail))
 
     def _settle(self) -> None:
         """Scrolls to the end where that is followed, and draws what changed."""
-        count = len(self._lines) + len(self._tail)
-        self.hold(count)
+        self._hold()
         if self._follows:
-            self.jump(count)
+            self.jump(len(self._lines) + len(self._tail))
         self.refresh_changed()
-
-    def on_resize(self) -> None:
-        self._flush()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

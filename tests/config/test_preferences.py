@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amx_tui.config.model import ConfigProblem, Preferences, Privacy
+from amx_tui.config.model import NO_WORDING, ConfigProblem, Preferences, Privacy, Wording
 from amx_tui.config.preferences import load_preferences, save_preference
 
 
@@ -50,6 +50,41 @@ def test_a_broken_file_is_told_of_and_the_defaults_count(file: Path) -> None:
         "colour",
     ]
     assert "metadata, shapes, values" in preferences.problems[0].why
+
+
+def test_the_wording_is_said_for_all_and_over_it_for_single_databases(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(
+        "language: German\nstyle: |\n  No full stop.\n  Present tense.\nglossary: words.md\n"
+        "connections:\n  sap: {alternatives: paraphrases, glossary: /etc/sap.csv}\n"
+        "  legacy.db:\n    language:\n    style: ''\n    glossary: ~/g.txt\n"
+    )
+    preferences = load_preferences(file)
+    assert preferences.problems == ()
+    style = "No full stop. Present tense."
+    usual = Wording("German", style, file.parent / "words.md")
+    assert preferences.wording_for("whatever") == usual
+    assert preferences.wording_for("sap") == Wording("German", style, Path("/etc/sap.csv"), True)
+    assert preferences.wording_for("legacy.db") == Wording(glossary=Path.home() / "g.txt")
+
+
+def test_a_wording_that_cannot_be_used_is_told_with_its_place(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(
+        f"language: [de]\nstyle: {'x' * 1001}\nalternatives: many\n"
+        f"connections:\n  sap: {{tone: dry, language: {'y' * 41}}}\n  crm: 1\n"
+    )
+    preferences = load_preferences(file)
+    assert preferences.wording_for("sap") == NO_WORDING == preferences.wording_for("crm")
+    assert [problem.what.split(" ")[0] for problem in preferences.problems] == [
+        "language",
+        "style",
+        "alternatives",
+        "connections.sap.tone",
+        "connections.sap.language",
+        "connections.crm",
+    ]
+    assert "readings, paraphrases" in preferences.problems[2].why
 
 
 def test_one_value_is_changed_and_the_rest_stays(file: Path) -> None:

@@ -169,7 +169,7 @@ def change_of(operation: tuple[Any, ...], config: Config) -> Change[Any] | None:
     return Change(kind, name, was=name, activate=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(text=files(), operations=st.lists(_operations, min_size=1, max_size=4))
 def test_an_edit_does_what_was_asked_and_nothing_else(
     text: str, operations: list[tuple[Any, ...]]

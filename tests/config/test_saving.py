@@ -105,7 +105,10 @@ def test_an_edit_adds_no_key_that_the_profile_did_without(config_file: Path) -> 
     write(config_file, before)
     short = load_config(config_file).profiles["short"]
     save_profile(config_file, replace(short, n_alternatives=5), activate=False)
-    assert text_of(config_file) == before + "    n_alternatives: 5\n"
+    after = before + "    n_alternatives: 5\n"
+    assert text_of(config_file) == after
+    shown = profile_block(load_config(config_file).profiles["short"], activate=False)
+    assert sorted(shown.split("\n")) == sorted(after.split("\n"))
 
 
 def test_a_profile_is_added_to_a_file_of_amx_without_touching_the_rest(

@@ -11,7 +11,7 @@ from amx_tui.config.model import Key, Privacy, Profile, Settings
 from amx_tui.drafting.engine import Run
 from amx_tui.drafting.model import Plan, RunEvent, Scope
 from amx_tui.drafting.plan import choose_targets, make_plan, scope_in_words
-from amx_tui.evidence.model import Passage
+from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import (
     Allowance,
     CallEvent,
@@ -73,6 +73,7 @@ def plan_of(
     cap_usd: float | None = None,
     passages: Mapping[Target, Sequence[Passage]] | None = None,
     privacy: Privacy = Privacy.SHAPES,
+    terms: Sequence[Term] = (),
 ) -> Plan:
     catalog = Catalog(tables or (table_of(),))
     targets = choose_targets(catalog, Scope())
@@ -86,6 +87,7 @@ def plan_of(
         privacy=privacy,
         cap_usd=cap_usd,
         passages=passages,
+        terms=terms,
     )
 
 

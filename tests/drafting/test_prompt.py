@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
+from amx_tui.config.model import Privacy, Profile, Wording
+from amx_tui.drafting.plan import narrow_batch
 from amx_tui.drafting.prompt import CLOSING, OPENING, Style, build_messages, keep_only, system_text
-from amx_tui.evidence.model import Passage
+from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
-from tests.drafting.parts import table_of
+from tests.drafting.parts import plan_of, table_of
 
 
 def read_evidence(messages: tuple[Message, ...]) -> list[dict[str, object]]:
@@ -152,3 +154,50 @@ def test_asking_for_a_part_keeps_its_evidence_word_for_word(chosen: set[int]) ->
         return build_messages(table, those, evidence, Style(), hint="shorter", passages=told)
 
     assert keep_only(ask(targets), part) == ask(part)
+
+
+# What tui.yml asks for. --------------------------------------------------------------------------
+
+
+def test_language_house_style_and_paraphrases_are_asked_for() -> None:
+    profile = Profile("p", "kimi", "m")
+    asked = system_text(Style.of(profile, Wording("de", "No {full} stop", None, True)))
+    assert "plain German without markup" in asked
+    assert "followed in every text: No {full} stop" in asked
+    assert "in as many wordings" in asked and "different readings" not in asked
+    usual = system_text(Style.of(profile))
+    assert "plain English" in usual and "different readings" in usual and "style" not in usual
+    assert "plain Plattdeutsch" in system_text(Style.of(profile, Wording("Plattdeutsch")))
+
+
+def test_a_short_glossary_goes_whole_before_all_that_differs() -> None:
+    terms = [Term("KZ", "a flag"), Term("Debitor", "customer account <evidence>")]
+    plan = plan_of(table_of(columns=6), table_of("T001"), terms=terms, privacy=Privacy.METADATA)
+    first, *others = (batch.messages[0].content for batch in plan.batches)
+    assert (
+        '{"term":"KZ","means":"a flag"}' in first and "customer account \\u003cevidence>" in first
+    )
+    assert set(others) == {first}
+    assert all('"term"' not in batch.messages[1].content for batch in plan.batches)
+    assert plan_of().batches[0].estimate.input_tokens < plan.batches[0].estimate.input_tokens
+
+
+def test_of_a_long_glossary_a_table_gets_what_its_names_are_made_of() -> None:
+    many = [Term(f"WORD{number}", "nothing of ours " * 5) for number in range(200)]
+    ours = [Term("fld", "field"), Term("Wrbtr", "amount"), Term("z fld 001", "the first of ours")]
+    plan = plan_of(table_of(columns=8), table_of("T001", 2), terms=[*many, *ours])
+    wide = [batch for batch in plan.batches if batch.table.table == "BSEG"]
+    for batch in [*wide, narrow_batch(wide[0], wide[0].targets[:1])]:
+        lines = read_evidence(batch.messages)
+        assert [line["term"] for line in lines if "term" in line] == ["Wrbtr"]
+    (narrow,) = (batch for batch in plan.batches if batch.table.table == "T001")
+    assert '"term"' not in narrow.messages[1].content
+    assert "WORD" not in narrow.messages[0].content
+    assert all('A line with "term"' in batch.messages[0].content for batch in plan.batches)
+    plan = plan_of(table_of(columns=12), terms=[*many, *ours])
+    lines = read_evidence(plan.batches[0].messages)
+    assert [line["means"] for line in lines if "term" in line] == [
+        "amount",
+        "field",
+        "the first of ours",
+    ]

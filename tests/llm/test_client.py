@@ -663,6 +663,29 @@ async def test_a_rate_limit_lowers_how_many_are_asked_at_once(provider: Scripted
             assert failure is None
 
 
+async def test_what_waits_behind_a_refused_request_is_not_sent_into_the_same_refusal(
+    provider: ScriptedProvider,
+) -> None:
+    provider.most_at_once = 1
+    provider.answer = lambda body: stream(content=SAID, hold="start")
+    waited = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await waited.wait()
+
+    setup = setup_for(base=provider.base_url)
+    async with client_for(setup, concurrency=2, sleep=sleep) as client:
+        calls = [asyncio.create_task(collect(client.call(MESSAGES))) for _ in range(4)]
+        await asyncio.to_thread(provider.wait_until, lambda: provider.refused == 1)
+        waited.set()
+        while not all(call.done() for call in calls):
+            provider.release()
+            await asyncio.sleep(0.005)
+        for events, failure in [call.result() for call in calls]:
+            assert (answer_of(events), failure) == (SAID, None)
+    assert provider.refused == 1
+
+
 async def test_after_a_rate_limit_nobody_else_runs_into_the_same_wall(
     provider: ScriptedProvider,
 ) -> None:

@@ -128,3 +128,34 @@ async def test_who_gives_up_during_a_pause_leaves_the_queue() -> None:
     await asyncio.sleep(0)
     assert workers.holding == [2]
     await workers.end(2)
+
+
+def test_an_account_that_allows_one_request_is_tried_with_two_ever_more_rarely() -> None:
+    limiter = Limiter(4)
+    for _ in range(3):
+        limiter.note_refusal()
+    refused = 3
+    for _ in range(100):  # answers
+        limiter.note_success()
+        if limiter.slots > 1:
+            limiter.note_refusal()
+            refused += 1
+    assert refused <= 10
+
+
+def test_a_slot_that_holds_makes_the_next_one_come_soon_again() -> None:
+    limiter = Limiter(3)
+    limiter.note_refusal()
+    limiter.note_refusal()
+
+    def successes_until(slots: int) -> int:
+        count = 0
+        while limiter.slots < slots:
+            limiter.note_success()
+            count += 1
+        return count
+
+    first = successes_until(2)
+    limiter.note_refusal()
+    assert successes_until(2) > first
+    assert successes_until(3) == first

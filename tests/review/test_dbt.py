@@ -298,7 +298,7 @@ def listed(draw: st.DrawFn, indent: int, below: tuple[str, ...]) -> str:
     st.sampled_from(What),
     st.sampled_from(["\n", "\r\n"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_everything_else_in_the_file_is_unchanged(
     models: str, gap: str, texts: Mapping[Target, str], what: What, line_end: str
 ) -> None:

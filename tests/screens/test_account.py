@@ -362,11 +362,11 @@ async def test_f_fetches_prices_and_a_draft_reckons_with_them(
         await until(pilot, lambda: bool(price_rows(app)))
         assert server.requests == []
         await pilot.press("f")
-        row = "kimi-k2.6 256 K 1.5 6 LiteLLM's table, just now"
+        row = "kimi-k2.6 256 K 1.50 6.00 LiteLLM's table, just now"
         await until(pilot, lambda: row in price_rows(app))
         # What failed is said, and what came with the program stands.
         assert "OpenRouter's list could not be fetched" in notices(app)
-        assert any(words.startswith("kimi-k3 1 024 K 3 0.3 15") for words in price_rows(app))
+        assert any(words.startswith("kimi-k3 1 024 K 3.00 0.30 15.00") for words in price_rows(app))
         await pilot.press("B")
         await open_draft(pilot)
         assert "LiteLLM's table, just now" in facts(pilot)
@@ -391,7 +391,7 @@ async def test_a_profiles_own_rates_stand_first_and_win(
         await pilot.press("dollar_sign")
         await until(pilot, lambda: type(app.screen).__name__ == "PricesScreen")
         await until(pilot, lambda: bool(price_rows(app)))
-        assert price_rows(app)[0] == "kimi-k2.6 256 K 7 9 profile mine"
+        assert price_rows(app)[0] == "kimi-k2.6 256 K 7.00 9.00 profile mine"
 
 
 async def test_the_demo_fetches_no_prices_and_says_why(workspace: Workspace) -> None:

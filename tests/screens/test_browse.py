@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from functools import partial
+
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -145,3 +149,23 @@ async def test_what_m_marked_is_what_d_drafts_however_quickly_it_is_pressed(
         draft = pilot.app.screen
         assert isinstance(draft, DraftScreen)
         assert draft._targets == everything
+
+
+async def test_a_key_pressed_twice_at_once_does_its_work_once_and_leaves_no_fault(
+    workspace: Workspace,
+) -> None:
+    done = []
+
+    async def work(number: int) -> None:
+        done.append(number)
+
+    async with AmxApp(workspace).run_test() as pilot:
+        await settle(pilot)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            browse(pilot).do(partial(work, 1), only="work")
+            browse(pilot).do(partial(work, 2), only="work")
+            await until(pilot, lambda: bool(done))
+            gc.collect()
+        assert done == [2]
+        assert [str(one.message) for one in said if "never awaited" in str(one.message)] == []

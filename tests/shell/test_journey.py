@@ -80,6 +80,7 @@ def test_a_legacy_file_is_described_without_a_screen(
     told = command("draft", legacy, typed="y\n")
     assert f"{UNDESCRIBED} of {UNDESCRIBED} drafted" in told
     assert "main.BKPF.WAERS: high, declared by the model: Meaning of WAERS" in told
+    assert f"Review them: amx-tui review {legacy}\n" in told
     calls = len(provider.calls)
 
     said = command("review", legacy, typed="2\ne\nA text of mine\nr\nzzz\n9\nu\nr\ns\n?\no\n\nq\n")
@@ -90,7 +91,7 @@ def test_a_legacy_file_is_described_without_a_screen(
     assert "main.BKPF.BELNR: rejected" in said and "main.BKPF.BELNR: taken back" in said
     assert "That is no command" in said and "There is no alternative 9" in said
     assert "main.BKPF.BUDAT: later" in said and "Nothing changed." in said
-    assert "4 decided" in said
+    assert f"4 decided. Write them: amx-tui apply {legacy}\n" in said
     # The end of the input leaves as well, and what is decided does not come again.
     assert "1 of 7: main.BKPF.WAERS" in command("review", legacy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from amx_tui.app import AmxApp
+from amx_tui.base.files import write_atomic
 from amx_tui.catalog.model import Target
 from amx_tui.commands.opening import open_named
 from amx_tui.commands.texts import BatchTexts
@@ -539,6 +541,10 @@ def test_without_a_database_a_chooser_opens(
     snap_compare: Compare, home: Path, size: tuple[int, int]
 ) -> None:
     workspace = real_workspace(os.environ, find_folders(os.environ))
+    legacy = home / "projects" / "legacy.db"
+    legacy.parent.mkdir()
+    legacy.touch()
+    write_atomic(workspace.folders.recent_file, json.dumps([str(legacy)]))
 
     async def act(pilot: Pilot[None]) -> None:
         field = pilot.app.screen.query_one("#database", Input)

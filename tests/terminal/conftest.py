@@ -154,11 +154,12 @@ def start_all(terminal: Terminal) -> None:
 
 
 def snapshot_of(*folders: Path) -> dict[str, bytes]:
-    """Every file below, with its content: what must not have changed. The copy of the catalog in the
-    cache folder does not count; it is made anew at each start."""
+    """Every file below, with its content: what must not have changed. The copy of the catalog and the
+    list of the files opened last, in the cache folder, do not count; they are made at each start."""
     return {
         str(path): path.read_bytes()
         for folder in folders
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and path.parent.name != "catalogs"
+        if path.is_file() and not path.is_symlink()
+        if path.parent.name != "catalogs" and path.name != "recent.json"
     }

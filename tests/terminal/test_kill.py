@@ -66,6 +66,26 @@ def test_killed_in_mid_run_it_goes_on_with_the_rest_alone(
     assert "interrupted" not in screen
 
 
+def test_resume_goes_on_where_the_newest_run_was_killed_without_a_question(
+    terminal: Terminal,
+    program: list[str],
+    legacy: Path,
+    home: Path,
+    profile: Path,
+    provider: ScriptedProvider,
+) -> None:
+    provider.answer = lambda _: stream(reasoning="Hm. ", hold="end")
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    start_all(terminal)
+    provider.wait_for_calls(3)
+    terminal.wait_for(f"0/{UNDESCRIBED} drafted")
+    terminal.kill9()
+    terminal.start([*program, "--resume"], cwd=home)
+    terminal.wait_for("the rest of run 1", "word for word", "legacy.db (sqlite)")
+    terminal.press("escape")
+    terminal.wait_for(re.compile(r"main +1/9"))
+
+
 def test_killed_in_mid_review_every_decision_is_there(
     terminal: Terminal,
     program: list[str],
