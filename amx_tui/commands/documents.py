@@ -26,11 +26,14 @@ Listener = Callable[[Standing], None]
 _PATIENCE = 2.0
 
 
-def named_folders(config: Config) -> tuple[Path, ...]:
-    """The folders and files of the active profiles of documents and code, each once."""
+def named_folders(config: Config, connection: str = "") -> tuple[Path, ...]:
+    """The folders and files of the active profiles of documents and code that are about a connection,
+    each once."""
 
     def of(sources: Sources) -> list[Path]:
-        paths = [path for name in sources.active for path in sources.paths.get(name, ())]
+        paths = [
+            path for name in sources.active_for(connection) for path in sources.paths.get(name, ())
+        ]
         # `~` is the person's home; a URL is no folder of this machine.
         return [_absolute(path) for path in paths if path.strip() and "://" not in path]
 
@@ -48,9 +51,15 @@ class Library:
     """One for a workspace. `standing` may be read from any thread; `begin` starts the reading in a
     thread of its own, which dies with the program."""
 
-    def __init__(self, folders: Folders, read_config: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        read_config: Callable[[], Config],
+        connection: Callable[[], str] = lambda: "",
+    ) -> None:
         self._folders = folders
         self._read_config = read_config
+        self._connection = connection  # the name of the one that is open
         self._lock = threading.Lock()  # of `find` and of what it uses
         self._index: Index | None = None
         self._retrieval: Retrieval | None = None
@@ -87,13 +96,20 @@ class Library:
             with self._lock:
                 self._let_go()
 
-    def find(self, table: Table) -> tuple[Passage, ...]:
-        """The passages that tell most of `table`, best first; none before everything is read, so that
-        a draft does not depend on how far the reading came. Blocking."""
+    def find(self, table: Table, privacy: Privacy) -> tuple[Passage, ...]:
+        """The passages that tell most of `table`, best first, as much of them as may be sent; none
+        before everything is read, so that a draft does not depend on how far the reading came.
+        Blocking."""
+        found: tuple[Passage, ...] = ()
         with self._lock, contextlib.suppress(EvidenceProblem):  # told at the next reading
             if self._retrieval is not None and self.standing.reading is Reading.DONE:
-                return self._retrieval.find(table)
-        return ()
+                found = self._retrieval.find(table)
+        if privacy is Privacy.VALUES or not found:
+            return found
+        from amx_tui.evidence.rows import without_rows
+
+        left = (without_rows(passage, table) for passage in found)
+        return tuple(passage for passage in left if passage is not None)
 
     def _let_go(self) -> None:
         self._retrieval = None
@@ -107,7 +123,7 @@ class Library:
             told(standing)
 
         try:
-            roots = named_folders(self._read_config())
+            roots = named_folders(self._read_config(), self._connection())
         except Problem:  # a broken config.yml is told where its profiles are needed
             roots = ()
         if not roots:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.commands.model import Draft, NotReady, Offer
@@ -211,7 +213,9 @@ def _gather(
     if privacy is not Privacy.METADATA:
         workspace.library.wait(_PATIENCE)
         documents = workspace.library.standing.state
-        found = {name: workspace.library.find(table) for name, table in tables.items() if table}
+        found = {
+            name: workspace.library.find(table, privacy) for name, table in tables.items() if table
+        }
         passages = found if any(found.values()) else None
     return _Material(catalog, wanted, evidence, passages, documents, privacy, wording, terms)
 
@@ -318,3 +322,21 @@ def compare_profiles(
         usd, batches = draft.plan.estimate.usd, len(draft.plan.batches)
         offers.append(Offer(name, setup.model.id, thinks(setup), usd, draft.seconds, batches))
     return tuple(offers)
+
+
+def size_words(draft: Draft) -> tuple[str, str]:
+    """How many requests and why, and about how many tokens, with the margin of that; and in addition
+    whether some are smaller than the profile says."""
+    from amx_tui.drafting.plan import MARGIN
+
+    batches, estimate = draft.plan.batches, draft.plan.estimate
+    most = max(draft.setup.profile.column_batch_size, 1)
+    # One that ends before its table does had no more room.
+    is_cut = any(
+        one.table == following.table and sum(not t.is_table for t in one.targets) < most
+        for one, following in pairwise(batches)
+    )
+    count = f"{len(batches)} batch{'es' if len(batches) != 1 else ''} of ≤ {most} columns"
+    tokens = f"{number(estimate.input_tokens)} tokens in, {number(estimate.output_tokens)} out"
+    smaller = " · some smaller, so that prompt and answer fit the model" if is_cut else ""
+    return f"{count}, {tokens}, ±{MARGIN:.0%}", smaller

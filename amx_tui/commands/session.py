@@ -38,7 +38,7 @@ from amx_tui.commands.model import (
     SessionEvent,
 )
 from amx_tui.commands.reading import CatalogReader, Reading
-from amx_tui.commands.texts import BatchTexts
+from amx_tui.commands.texts import BatchTexts, request_text
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Privacy
 
@@ -457,6 +457,16 @@ class Session:
             row = replace(row, decision=old.decision, written=old.written)
         self.rows[target] = row
         self._tell(RowsChanged((target,), by_reviewer=False))
+
+    def request_text(self, batch: int) -> str:
+        """What was or will be sent for a batch, word for word, without the key; empty where it is none
+        of this run's."""
+        if self.draft is None:
+            return ""
+        setup = self.draft.setup
+        refused = self._refused.get((setup.endpoint.base, setup.model.id), ())
+        found = next((one for one in self.draft.plan.batches if one.number == batch), None)
+        return "" if found is None else request_text(self.draft, found, refused)
 
     @property
     def other_base(self) -> str | None:

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 def find_wording(workspace: Workspace) -> Wording:
     """What is asked for the database by its name in the header, without its kind."""
-    assert workspace.connector is not None
-    connector = workspace.connector
-    return workspace.preferences.wording_for(
-        connector.label.removesuffix(f" ({connector.dialect})")
-    )
+    return workspace.preferences.wording_for(workspace.connection_name)
 
 
 def find_terms(wording: Wording) -> tuple[Term, ...]:

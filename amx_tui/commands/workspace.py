@@ -65,6 +65,14 @@ class Workspace:
                 "Start it again without --offline",
             )
 
+    @property
+    def connection_name(self) -> str:
+        """What the open database is called in the header, without its kind: the name of its connection,
+        or of its file; empty where none is open."""
+        if self.connector is None:
+            return ""
+        return self.connector.label.removesuffix(f" ({self.connector.dialect})")
+
     @cached_property
     def prices(self) -> PriceTable:
         """The prices that were fetched last; read from the cache folder when first asked for."""
@@ -77,7 +85,7 @@ class Workspace:
         """Documents and code of `config.yml`; nothing is read before it is told to begin."""
         from amx_tui.commands.documents import Library
 
-        return Library(self.folders, self.read_config)
+        return Library(self.folders, self.read_config, lambda: self.connection_name)
 
     @cached_property
     def store(self) -> Store:

@@ -216,7 +216,13 @@ def _sources(top: Mapping[str, Node], kind: str, name: str, problems: list[Probl
     active = tuple(dict.fromkeys(key for key in chosen if key in paths))
     if not active and not chosen and early and "default" in paths:
         active = ("default",)
-    return Sources(paths, active)
+    links = top.get(f"{kind}_profile_linked_dbs")
+    linked = {
+        key: found
+        for key, node in (links.mapping() if links is not None else {}).items()
+        if (found := texts_of(node))
+    }
+    return Sources(paths, active, linked)
 
 
 _PROFILE_KEYS = {field.name for field in fields_of(Profile)}

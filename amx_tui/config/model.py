@@ -61,10 +61,20 @@ class Connection:
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Documents or code that may be evidence (AMX's `doc_profiles`, `code_profiles`): paths by name,
-    and the names that a run uses (`run_…_profiles`, else `active_…_profile`)."""
+    and the names that a run uses (`run_…_profiles`, else `active_…_profile`). `linked` are the
+    connections that one is about (`…_profile_linked_dbs`), where it is not about all."""
 
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     active: tuple[str, ...] = ()
+    linked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def active_for(self, connection: str) -> tuple[str, ...]:
+        """Those that a run over a connection uses."""
+        return tuple(
+            name
+            for name in self.active
+            if not self.linked.get(name) or connection in self.linked[name]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _TOKENS_A_SECOND = 60.0
 
 # Tokens are estimated without the model's own tokenizer; a batch leaves that share of the context
 # free for what the estimate misses.
-_MARGIN = 0.25
+MARGIN = 0.25
 # Where a model's context is not known, the smallest one that Moonshot ever sold (moonshot-v1-8k).
 _SMALLEST_CONTEXT = 8_192
 # The names of a wide table's other columns may take that share of the context, and that many tokens:
@@ -259,7 +259,7 @@ class _Planner:
         self.earlier = earlier
         self.rates: Rates | None = rates_for(profile, model)
         self.columns_a_batch = max(profile.column_batch_size, 1)
-        self.context = round((model.context or _SMALLEST_CONTEXT) * (1 - _MARGIN))
+        self.context = round((model.context or _SMALLEST_CONTEXT) * (1 - MARGIN))
         text = _TEXT_TOKENS.get(profile.description_verbosity, _TEXT_TOKENS["brief"])
         self.answer_tokens = (text + _REASON_TOKENS) * self.style.alternatives + _TARGET_TOKENS
         self.thought_tokens = 0
@@ -270,7 +270,7 @@ class _Planner:
             self.thought_tokens = _THOUGHT_TOKENS.get(effort, _THOUGHT_TOKENS_AT_MOST)
             self.thought_tokens_a_request = _THOUGHT_TOKENS_A_REQUEST if self.thought_tokens else 0
             budget = max(budget, setup.settings.min_max_tokens)
-        self.output_budget = round(min(budget, model.max_output or budget) * (1 - _MARGIN))
+        self.output_budget = round(min(budget, model.max_output or budget) * (1 - MARGIN))
         # The same for every batch: rules, marks, request.
         empty = join_messages(self.style, (), ())
         self.fixed_tokens = sum(estimate_tokens(part.content) for part in empty) + _FRAME_TOKENS

@@ -84,7 +84,7 @@ class Client:
         self.limiter = Limiter(concurrency)
         self._sleep = sleep
         self._http = open_http(setup.settings.ca_bundle, transport)
-        self._headers = _request_headers(setup)
+        self._headers = request_headers(setup)
         self._refused = refused if refused is not None else set()
         self._unsaid = list(pinned_parameters(setup))
         title = setup.endpoint.provider.title
@@ -426,7 +426,8 @@ def _refused_parameter(broken: Broken, body: Mapping[str, object]) -> str | None
     return min(found)[1] if found else None
 
 
-def _request_headers(setup: Setup) -> dict[str, str]:
+def request_headers(setup: Setup) -> dict[str, str]:
+    """Those of every request; the key is in the one called `Authorization`."""
     endpoint = setup.endpoint
     headers = {
         "Content-Type": "application/json",

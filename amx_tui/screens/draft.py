@@ -33,7 +33,7 @@ from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
 from amx_tui.widgets.stream_view import StreamView
-from amx_tui.widgets.words import duration, money, now, number, origin
+from amx_tui.widgets.words import duration, money, now, origin
 
 if TYPE_CHECKING:
     from amx_tui.llm.model import Setup
@@ -222,12 +222,14 @@ class DraftScreen(Room):
             return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
         if self._draft is None:
             return [[("making the plan …", "dim")]]
+        from amx_tui.commands.drafting import size_words
+
         draft = self._draft
         plan, estimate = draft.plan, draft.plan.estimate
         setup = draft.setup
         privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
         effort = f" · effort {plan.effort}" if plan.effort else ""
-        batches = len(plan.batches)
+        size, smaller = size_words(draft)
         rows: list[Line] = [
             [
                 ("what     ", "dim"),
@@ -250,9 +252,8 @@ class DraftScreen(Room):
             *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
-                (f"{batches} {'batch' if batches == 1 else 'batches'}, ", ""),
-                (f"about {number(estimate.input_tokens)} tokens in, ", ""),
-                (f"{number(estimate.output_tokens)} out", ""),
+                (size, ""),
+                (smaller, "dim"),
                 (_calibration_words(plan.calibration), "dim"),
             ],
             [

@@ -153,7 +153,7 @@ class DraftingScreen(Room):
         self._follow_by_itself(board)
         self._numbers = list(board.batches)
         batches.show(len(self._numbers))
-        entitle(batches, f"batches · {len(self._numbers)}")
+        entitle(batches, f"batches · {len(self._numbers)}", "drafted · tokens · ×attempt · state")
         self._show_overall(board)
         self._show_log(board)
         self._tick()
@@ -209,10 +209,12 @@ class DraftingScreen(Room):
         return [
             (follows, "accent"),
             (f"{sign} ", ink),
-            (fit(batch.title, max(width - 26, 10)), ""),
+            (fit(batch.title, max(width - 39, 10)), ""),
             (fit(f"{batch.drafted}/{batch.total}", 6, right=True), "dim"),
-            ("  ", ""),
-            (fit(_state_words(batch, now()), 15), ink),
+            (fit(number(batch.output_tokens) if batch.output_tokens else "", 9, right=True), "dim"),
+            (fit(f" ×{batch.attempt}" if batch.attempt > 1 else "", 4), "warn"),
+            (" ", ""),
+            (fit(_state_words(batch, now()), 16), ink),
         ]
 
     def _follow_by_itself(self, board: Board) -> None:
@@ -250,18 +252,7 @@ class DraftingScreen(Room):
             case View.ANSWER:
                 view.replace(str(texts.answer))
             case View.REQUEST:
-                view.replace(self._request(), follow=False)
-
-    def _request(self) -> str:
-        draft = self.session.draft
-        if draft is None:
-            return ""
-        batch = next((b for b in draft.plan.batches if b.number == self._followed), None)
-        if batch is None:
-            return ""
-        head = f"POST {draft.setup.endpoint.base}/chat/completions   model {draft.plan.model}"
-        parts = [f"── {message.role} ──\n{message.content}" for message in batch.messages]
-        return "\n\n".join([head, *parts])
+                view.replace(self.session.request_text(self._followed or 0), follow=False)
 
     def _tick(self) -> None:
         """The countdown and the times; the only things here that move by themselves."""
@@ -317,6 +308,7 @@ class DraftingScreen(Room):
             batch,
             longer=session.longer_silence(silent) if silent else None,
             other_host=host_of(session.other_base or ""),
+            spent_usd=session.spent_usd,
         )
 
     # Keys. ---------------------------------------------------------------------------------------

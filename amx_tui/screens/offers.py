@@ -38,7 +38,7 @@ def offer_lines(offers: Sequence[Offer], present: str, targets: int) -> list[Lin
     quick = [offer for offer in others if not offer.thinks]
     if own is not None and own.thinks and targets >= _BULK:
         first = one_line(quick[0].profile, 20) if quick else "a quick model"
-        words = f"draft with {first} first, then think about what came out low (l)"
+        words = f"draft with {first} first, then redo what came out low (l)"
         lines.append([("advice   ", "dim"), (words, "warn")])
     return lines
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from amx_tui.drafting.board import BatchLine, Board
+from collections import Counter
+
+from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import Band, RunState
 from amx_tui.llm.model import Failure, FailureKind
 from amx_tui.widgets.plain import Line
-from amx_tui.widgets.words import clock, duration
+from amx_tui.widgets.words import clock, duration, money, now, number
+
+# Different reasons that are told of; the log has all.
+_MOST_REASONS = 3
 
 
 def silent_batches(board: Board, chosen: BatchLine | None) -> tuple[int, ...]:
@@ -28,27 +33,63 @@ def outcome_lines(
     *,
     longer: float | None = None,
     other_host: str = "",
+    spent_usd: float | None = None,
 ) -> list[Line]:
     """What happened, why, and what to press. `batch` is the followed one, `longer` the seconds of
-    silence that the next try may have, `other_host` where else a refused key may belong."""
+    silence that the next try may have, `other_host` where else a refused key may belong, `spent_usd` what
+    the run cost."""
     if board.state in (None, RunState.RUNNING):
         if batch is None or batch.failure is None:
             return [[(batch.state.value if batch is not None else "", "dim")]]
         return [*_failure_lines(batch.failure), *_longer_lines(longer)]
+    drafted = _drafted_lines(board, longer, spent_usd)
     if board.failure is not None:
         lines = _failure_lines(board.failure)
         if other_host:
             lines.append(_key_line("o", f"ask {other_host} with this key; it may belong there"))
-        return lines
+        return [*lines, *(drafted if board.drafted else ())]
     if board.what:
-        return [[(board.what, "bad")], [(board.remedy or board.why, "")]]
+        lines = [[(board.what, "bad")], [(board.remedy or board.why, "")]]
+        return [*lines, *(drafted if board.drafted else ())]
+    failed = batch.failure if batch is not None else None
+    reasons = _failure_lines(failed) if failed is not None else _reason_lines(board)
+    return [*drafted, *reasons, *_longer_lines(longer)]
+
+
+def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) -> list[Line]:
+    """What was drafted, by confidence, and the key that goes on; what it cost and took."""
     missing = board.targets - board.drafted
     bands = " ".join(f"{board.bands[band]} {band.value}" for band in Band if board.bands[band])
     words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
-    again = f"   t tries the {missing} missing again" if missing and longer is None else ""
-    ended: Line = [(words, "strong"), ("   R reviews them", "key"), (again, "warn")]
-    failed = batch.failure if batch is not None else None
-    return [ended, *(_failure_lines(failed) if failed is not None else ()), *_longer_lines(longer)]
+    is_asked_again = missing and longer is None and not board.what
+    again = f"   t tries the {missing} missing again" if is_asked_again else ""
+    goes_on = "   R reviews them" if board.drafted else ""
+    expected = board.estimate.usd
+    of = "" if expected is None else f", about {money(expected)} expected"
+    cost = f"cost {money(spent_usd)}{of} · {number(board.tokens)} tokens"
+    return [
+        [(words, "strong"), (goes_on, "key"), (again, "warn")],
+        [(f"{cost} · {duration(board.elapsed(now()))}", "dim")],
+    ]
+
+
+def _reason_lines(board: Board) -> list[Line]:
+    """Why batches failed, the most frequent reason first, and what answers left out."""
+    reasons = Counter(
+        line.failure.what for line in board.batches.values() if line.failure and line.missing
+    )
+    lines: list[Line] = []
+    for what, count in reasons.most_common(_MOST_REASONS):
+        batches = "1 batch" if count == 1 else f"{count} batches"
+        lines.append([(f"{batches} failed: ", "bad"), (what, "bad")])
+    left_out = sum(
+        line.missing
+        for line in board.batches.values()
+        if line.failure is None and line.state is BatchState.FINISHED
+    )
+    if left_out:
+        lines.append([(f"{left_out} missing: no answer described them", "warn")])
+    return lines
 
 
 def waiting_lines(failure: Failure | None, left: float) -> list[Line]:

@@ -14,7 +14,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
-from amx_tui.commands.drafting import prepare_draft
+from amx_tui.commands.drafting import prepare_draft, size_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.config.model import Privacy
@@ -157,7 +157,6 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
 def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     plan, setup = draft.plan, draft.setup
     estimate, endpoint = plan.estimate, setup.endpoint
-    requests = len(plan.batches)
     effort = f", effort {plan.effort}" if plan.effort else ""
     source = f"from {draft.rates.source}" if draft.rates else "no price is known"
     cap = f", stops before {money(plan.cap_usd)}" if plan.cap_usd is not None else ", no cap"
@@ -169,10 +168,8 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
         yield f"texts: {draft.wording}"
     for said, more in standing_words(documents, plan):
         yield f"documents and code: {said}{more}"
-    yield (
-        f"size: {requests} request{'s' if requests != 1 else ''}, about"
-        f" {number(estimate.input_tokens)} tokens in, {number(estimate.output_tokens)} out"
-    )
+    size, smaller = size_words(draft)
+    yield f"size: {size}{smaller}"
     yield f"cost: about {money(estimate.usd)}, {one_line(source)}{cap}"
     yield f"time: about {duration(draft.seconds)}"
 

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from amx_tui.app import AmxApp
+from amx_tui.commands.documents import named_folders
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.file import load_config
 from amx_tui.config.model import Config
@@ -199,3 +200,19 @@ async def test_leaving_in_the_middle_of_the_reading_leaves_no_thread(
         await until(pilot, lambda: library.standing.total > 0)
         await app.session.close()
         assert not library.is_reading
+
+
+def test_documents_that_are_about_other_connections_do_not_go_along(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "doc_profiles: {all: [/docs/all], sales: [/docs/sales]}\n"
+        "run_doc_profiles: [all, sales]\n"
+        "doc_profile_linked_dbs: {sales: [warehouse]}\n"
+        "code_profiles: {abap: /code}\nactive_code_profile: abap\n"
+        "code_profile_linked_dbs: {abap: []}\n"
+    )
+    config = load_config(file)
+    assert named_folders(config, "warehouse") == (
+        Path("/docs/all"), Path("/docs/sales"), Path("/code"),
+    )  # fmt: skip
+    assert named_folders(config, "legacy.db") == (Path("/docs/all"), Path("/code"))

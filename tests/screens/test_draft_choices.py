@@ -1,11 +1,12 @@
-"""Which model drafts what: the choice that Draft offers before anything is sent."""
+"""Which model drafts what, as Draft offers it before anything is sent, and what Drafting tells of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from amx_tui.app import AmxApp
 from amx_tui.config.model import Profile
 from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.offers import OffersDialog
-from tests.provider import ScriptedProvider, stream
-from tests.screens.test_account import facts, open_draft, run_to_its_end, workspace_at
+from amx_tui.widgets.stream_view import StreamView
+from tests.provider import Reply, ScriptedProvider, draft, error, stream
+from tests.screens.test_account import KEY, facts, open_draft, run_to_its_end, told, workspace_at
 from tests.snapshot.conftest import until
 
 
@@ -68,3 +70,53 @@ async def test_what_came_out_low_is_a_scope_of_its_own(
         await run_to_its_end(pilot)
     assert '{"column":"WAERS"' in server.calls[-1].body["messages"][-1]["content"]
     assert '{"column":"BUKRS"' not in server.calls[-1].body["messages"][-1]["content"]
+
+
+async def test_the_request_can_be_read_with_its_headers_and_without_the_key(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    app = AmxApp(workspace_at(server.base_url, tmp_path))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await pilot.press("v", "v")
+        text = app.screen.query_one("#text", StreamView).text
+    sent = server.calls[0]
+    assert f"POST {server.base_url}/chat/completions" in text
+    assert "Authorization: Bearer (the key from the keyring)" in text
+    assert KEY not in text and sent.headers["authorization"] == f"Bearer {KEY}"
+    parameters = {name: value for name, value in sent.body.items() if name != "messages"}
+    assert json.dumps(parameters, ensure_ascii=False) in text
+    for message in sent.body["messages"]:
+        assert message["content"] in text
+
+
+async def test_the_end_tells_what_came_what_failed_what_it_cost_and_the_key_that_goes_on(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    refused = error(400, "The request was rejected as high risk", "content_filter")
+
+    def answer(body: Mapping[str, Any]) -> Reply:
+        return refused if '"column":"WAERS"' in body["messages"][-1]["content"] else draft(body)
+
+    server.answer = answer
+    app = AmxApp(workspace_at(server.base_url, tmp_path, column_batch_size=1))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: "cost $" in told(pilot))
+        words = told(pilot)
+    assert "2 drafted (2 high) R reviews them t tries the 1 missing again" in words
+    assert "1 batch failed: " in words
+    assert "tokens" in words
+
+
+async def test_the_size_says_how_many_batches_and_why_they_are_smaller(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    wordy = {"description_verbosity": "exhaustive", "n_alternatives": 5}
+    app = AmxApp(workspace_at(server.base_url, tmp_path, model="moonshot-v1-8k", **wordy))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: "2 batches of ≤ 10 columns" in facts(pilot))
+        assert "±25% · some smaller, so that prompt and answer fit the model" in facts(pilot)

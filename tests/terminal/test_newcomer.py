@@ -45,7 +45,7 @@ def test_from_an_empty_home_to_an_accepted_comment(
     terminal.press("d")
     screen = sees("nothing has been sent yet", "kimi-k2-thinking", "https://api.moonshot.cn/v1",
                   "samples masked", "── system ──", "about $ ", "requests side by side")  # fmt: skip
-    assert re.search(r"\d+ batches, about [\d ]+ tokens in", joined(screen))
+    assert re.search(r"\d+ batches of ≤ 10 columns, [\d ]+ tokens in", joined(screen))
     assert re.search(r"time +about \d+ ", joined(screen))
     terminal.press("n")
     sees("request 2 of")
