@@ -135,6 +135,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.edit", "e", "edit", "Edit the marked alternative, then keep it", 3),
     Action("review.own", "o", "own words", "Write a description of your own", 4),
     Action("review.reject", "r", "reject", "Reject all alternatives", 5),
+    Action("review.why", "w", "why…", "Say why it was rejected: this one, or the last one"),
     Action("review.later", "s", "later", "Set it aside", 6),
     Action("review.undo", "u", "undo", "Take back the last decision; any number of times", 7),
     Action("review.redo", "ctrl+r", "redo", "Put back what undo took"),
@@ -149,12 +150,19 @@ ACTIONS: tuple[Action, ...] = (
         "This text for the columns of this name in other tables",
         12,
     ),
+    Action(
+        "review.draft",
+        "d",
+        "draft again…",
+        "Draft this one, or what is marked, again with a hint; decisions stay",
+        13,
+    ),
     Action("review.reopen", "z", "open again", "Take back the decision on this one alone"),
     Action(
         "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
     ),
     Action("review.passages", "p", "documents", "Read what of documents and code was sent"),
-    Action("review.copy", "c", "copy", "Copy the marked alternative"),
+    Action("review.copy", "c", "copy", "Copy the marked alternative; it says where to"),
     Action("review.back", "escape", "back", "One level out"),
     # The editor of one text.
     Action("editor.keep", "ctrl+s", "keep", "Keep this text", 1),
@@ -214,8 +222,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.page_down", "pagedown", "page down", "Read on in what stands beside"),
     Action("form.leave", "escape", "leave", "Leave; asks where something would be lost", 7),
     # History and prices.
-    Action("history.open", "enter", "review", "Go to Review, where the drafts of all runs are", 1),
+    Action("history.open", "enter", "review", "Review what this run drafted", 1),
     Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),
+    Action("history.mark", "space", "mark", "Mark this run, to compare it with another", 3),
+    Action(
+        "history.compare", "c", "compare…", "Two marked runs, or this one and the one before", 4
+    ),
+    Action("history.written", "w", "written/runs", "Who wrote what when, or the runs", 5),
+    Action("history.find", "slash", "filter", "Filter by text", 6, "/"),
     Action("history.back", "escape", "back", "Back to Browse"),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
@@ -245,6 +259,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("offers.leave", "escape,p,q", "leave", "Leave; the profile stays", 1),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
+    Action("compare.more", "space", "more", "Read on in what both said", 1),
+    Action("compare.leave", "escape,c,q", "close", "Close it", 2),
     Action("passages.leave", "escape,p,q", "close", "Close it", 1),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import PurePath
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -47,6 +47,15 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 # What can be seen before a database is open.
 ALWAYS_OPEN = ("profiles", "prices", "doctor")
+# With more suggestions than this, Review is made ready before anybody goes there.
+MANY_ROWS = 1_000
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A room that takes long to be made."""
+
+    async def prepare(self) -> None: ...
 
 
 class AmxApp(App[None]):
@@ -300,6 +309,14 @@ class AmxApp(App[None]):
             self.run_worker(self._remember(), group="recent")
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
+            if len(self.session.rows) > MANY_ROWS:
+                self.run_worker(self._prepare_review(), group="prepare", exclusive=True)
+
+    async def _prepare_review(self) -> None:
+        await asyncio.to_thread(importlib.import_module, ROOMS["review"][0])
+        review = self._room("review")
+        assert isinstance(review, Preparing)
+        await review.prepare()
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

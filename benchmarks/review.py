@@ -66,43 +66,11 @@ asyncio.run(look())
 """
 
 # Out of these the texts are made: about as long as a model's, and as often alike.
-WORDS = [
-    "company",
-    "code",
-    "fiscal",
-    "year",
-    "document",
-    "number",
-    "amount",
-    "in",
-    "local",
-    "currency",
-    "key",
-    "for",
-    "the",
-    "vendor",
-    "posting",
-    "date",
-    "of",
-    "a",
-    "line",
-    "item",
-    "that",
-    "was",
-    "cleared",
-    "by",
-    "another",
-    "one",
-    "and",
-    "sent",
-    "to",
-    "accounting",
-    "with",
-    "tax",
-    "code",
-    "and",
-    "plant",
-]
+_SENTENCE = (
+    "company code fiscal year document number amount in local currency key for the vendor posting date "
+    "of a line item that was cleared by another one and sent to accounting with tax code and plant"
+)
+WORDS = _SENTENCE.split()
 
 _LISTED = re.compile(r"(\d+) listed")
 
@@ -184,10 +152,13 @@ def _press(screen: Watched, count: int, presses: int) -> dict[str, list[float]]:
         listed = count
         # Each letter leaves some out, so that each frame can be told from the one before.
         for letter in b"17_":
-            seconds["filter"].append(
-                screen.time_until(bytes([letter]), lambda: _count_listed(screen, listed) != listed)
-            )
-            listed = _count_listed(screen, listed)
+            before = listed
+
+            def lists_fewer(before: int = before) -> bool:
+                return _count_listed(screen, before) != before
+
+            seconds["filter"].append(screen.time_until(bytes([letter]), lists_fewer))
+            listed = _count_listed(screen, before)
             screen.wait(chance.uniform(0.02, 0.05))
         screen.terminal.press(b"\x1b")
         screen.wait(0.3)

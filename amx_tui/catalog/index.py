@@ -17,6 +17,8 @@ from amx_tui.catalog.model import Catalog, Column, Coverage, Table, Target, cove
 SLICE = 4_000
 # What fits only letter by letter is a guess, and more guesses than this nobody reads.
 MOST_GUESSES = 200
+# Tables whose columns' places are kept: who asks in the order of the catalog needs one.
+KEPT_PLACES = 100
 # A guess may stretch over this many characters for each one that was typed.
 STRETCH = 3
 
@@ -156,6 +158,8 @@ class CatalogIndex:
         if not target.column:
             return (number, 0)
         if number not in self._places:
+            if len(self._places) >= KEPT_PLACES:
+                self._places.clear()
             columns = enumerate(self._tables[number].columns, start=1)
             self._places[number] = {column.name: place for place, column in columns}
         places = self._places[number]

@@ -227,6 +227,8 @@ def _make_draft(
     *,
     cap_usd: float | None = None,
     first_number: int = 1,
+    hint: str = "",
+    earlier: Mapping[Target, Sequence[str]] | None = None,
 ) -> Draft:
     from amx_tui.drafting.plan import make_plan, scope_in_words
     from amx_tui.llm.rates import rates_for
@@ -246,6 +248,8 @@ def _make_draft(
         passages=material.passages,
         wording=material.wording,
         terms=material.terms,
+        hint=hint,
+        earlier=earlier,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
@@ -265,9 +269,12 @@ def prepare_draft(
     cap_usd: float | None = None,
     profile: str | None = None,
     first_number: int = 1,
+    hint: str = "",
+    earlier: Mapping[Target, Sequence[str]] | None = None,
 ) -> Draft:
     """Reads the evidence of the targets' tables and makes the plan. `first_number` is the number of
-    the first batch, for a run that goes on.
+    the first batch, for a run that goes on; `hint` is what a reviewer tells the model, and `earlier`
+    are the texts that did not satisfy them.
 
     Raises:
         NotReady: see `find_setup`; or there is nothing to draft.
@@ -275,7 +282,15 @@ def prepare_draft(
     """
     setup = find_setup(workspace, profile)
     material = _gather(workspace, catalog, targets, privacy, read_evidence)
-    return _make_draft(workspace, material, setup, cap_usd=cap_usd, first_number=first_number)
+    return _make_draft(
+        workspace,
+        material,
+        setup,
+        cap_usd=cap_usd,
+        first_number=first_number,
+        hint=hint,
+        earlier=earlier,
+    )
 
 
 def compare_profiles(

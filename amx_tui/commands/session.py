@@ -649,6 +649,7 @@ class Session:
         text: str | None = None,
         alternative: int | None = None,
         previous: Mapping[Target, str | None] | None = None,
+        reason: str | None = None,
     ) -> None:
         """One decision for one or many; on disk before anybody hears of it. `previous` is what the
         person saw standing there; the catalog, which it defaults to, may be newer than that.
@@ -668,6 +669,7 @@ class Session:
                     alternative=alternative,
                     previous=seen[target] if target in seen else self.catalog.comment(target),
                     run=self.rows[target].run if target in self.rows else None,
+                    reason=reason,
                 )
                 for target in targets
             ]

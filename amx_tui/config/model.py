@@ -184,5 +184,9 @@ class Folders:
         return self.cache / "prices.json"
 
     @property
+    def copied_text(self) -> Path:
+        return self.cache / "copied.txt"
+
+    @property
     def recent_file(self) -> Path:
         return self.cache / "recent.json"

@@ -129,7 +129,9 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as the store remembers it. `usd` is None where the cost of some request is not known."""
+    """A run as the store remembers it. `usd` is None where the cost of some request is not known; it is
+    what the requests cost at the rates of their time. `hint` is what a reviewer told the model;
+    `kept` and `rejected` count the decisions that stand on its suggestions."""
 
     id: int
     database: str
@@ -144,6 +146,10 @@ class RunRecord:
     drafted: int
     usage: Usage
     usd: float | None
+    effort: str = ""
+    hint: str = ""
+    kept: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

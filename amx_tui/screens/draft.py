@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 
 from amx_tui.base.problem import Problem
+from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import (
     PRIVACY_WORDS,
@@ -47,15 +48,21 @@ LESS_FIRST = {
 
 
 class DraftScreen(Room):
-    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on."""
+    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on. `again` is what
+    a reviewer said who has these drafted again: it goes along with the earlier readings, and the start
+    leads back to Review."""
 
     ROOM = "draft"
     CSS_PATH = "draft.tcss"
     BINDINGS = bindings_of("draft")
     AUTO_FOCUS: ClassVar[str] = "#sent"
 
-    def __init__(self, targets: frozenset[Target], *, run: int | None = None) -> None:
+    def __init__(
+        self, targets: frozenset[Target], *, run: int | None = None, again: str | None = None
+    ) -> None:
         super().__init__()
+        self._is_again = again is not None
+        self._hint = again or ""
         self._targets = targets
         self._run = run
         self._draft: Draft | None = None
@@ -97,8 +104,9 @@ class DraftScreen(Room):
         session = self.session
         try:
             if not self._has_read_cap and self._run is not None:
-                spending = await asyncio.to_thread(session.workspace.store.spending, self._run)
-                self._spent, self._cap = spending
+                store = session.workspace.store
+                self._spent, self._cap = await asyncio.to_thread(store.spending, self._run)
+                self._hint = await asyncio.to_thread(store.hint, self._run)
                 self._has_read_cap = True
             self._draft = await asyncio.to_thread(
                 prepare_draft,
@@ -109,6 +117,8 @@ class DraftScreen(Room):
                 read_evidence=session.evidence_for,
                 cap_usd=self._cap,
                 profile=self._profile,
+                hint=self._hint,
+                earlier=self._earlier(),
             )
         except Problem as problem:
             self._problem = problem
@@ -137,6 +147,17 @@ class DraftScreen(Room):
                 read_evidence=session.evidence_for,
             )
             self.show_now()
+
+    def _earlier(self) -> dict[Target, tuple[str, ...]]:
+        """What did not satisfy: the readings so far of what is drafted again."""
+        if not self._is_again and not self._hint:
+            return {}
+        rows = self.session.rows
+        return {
+            target: tuple(one.text for one in rows[target].suggestion.alternatives)
+            for target in self._targets
+            if target in rows
+        }
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
@@ -191,7 +212,8 @@ class DraftScreen(Room):
             self._plan()
 
     def show_state(self) -> None:
-        what = "draft" if self._run is None else f"the rest of run {self._run}"
+        what = "draft again" if self._is_again else "draft"
+        what = what if self._run is None else f"the rest of run {self._run}"
         entitle(self.query_one("#summary"), f"{what} · nothing has been sent yet")
         self.query_one("#facts", Plain).write_lines(self._facts())
 
@@ -215,6 +237,7 @@ class DraftScreen(Room):
                 (" · what came out low" if self._only_low else "", "dim"),
                 (" · described ones too" if self._redo and not self._only_low else "", "warn"),
             ],
+            *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
             [
                 ("to       ", "dim"),
                 (f"{plan.profile} · {plan.model}{effort}", "strong"),
@@ -246,7 +269,8 @@ class DraftScreen(Room):
             ],
         ]
         rows += offer_lines(self._offers, plan.profile, 0 if self._only_low else plan.targets)
-        rows[4:4] = standing_lines(self.session.workspace.library.standing, plan)
+        place = 5 if plan.hint else 4
+        rows[place:place] = standing_lines(self.session.workspace.library.standing, plan)
         account = self.desk.workspace.accounts.get(setup.profile.name)
         if account is not None and account.base != setup.endpoint.base:
             account = None
@@ -308,7 +332,7 @@ class DraftScreen(Room):
                 return
             await self.session.start(draft, run=self._run)
             self.app.pop_screen()
-            self.desk.go("drafting")
+            self.desk.go("review" if self._is_again else "drafting")
 
         self.do(start)
 

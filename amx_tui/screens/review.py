@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
+from amx_tui.screens.ask import Ask
 from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
 from amx_tui.screens.review_card import card_of
@@ -55,6 +57,7 @@ class ReviewScreen(Room):
         self._is_new = True  # nothing was shown here yet
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
         self._marked = 0  # which alternative
+        self._rejected: Target | None = None  # the last one
         self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
 
@@ -67,6 +70,13 @@ class ReviewScreen(Room):
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
+
+    async def prepare(self) -> None:
+        """Makes a long list before anybody asks for it, so that the key that does shows it at once."""
+        self.listen()
+        if self._listing is None and not self._is_making:
+            self._is_making = True
+            await self._make()
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -318,7 +328,41 @@ class ReviewScreen(Room):
 
     def action_reject(self) -> None:
         if (row := self._ready()) is not None:
+            self._rejected = row.target
             self._decide(row, Verdict.REJECTED, self._seen_at(row.target))
+
+    def action_why(self) -> None:
+        """Of this one where it is rejected, else of the one that was rejected last: whoever rejects
+        fifty in a row never has to say anything."""
+        rows = [self._row]
+        if self._rejected is not None:
+            rows.append(self.session.rows.get(self._rejected))
+        for row in rows:
+            if row is not None and row.state is State.REJECTED:
+                self._ask_why(row)
+                return
+        say(self, "Nothing was rejected here. r rejects, w then says why.")
+
+    def _ask_why(self, row: ReviewRow) -> None:
+        assert row.decision is not None
+        seen = row.decision.previous
+
+        def keep(words: str | None) -> None:
+            if words is None:
+                return
+            reason = one_line(words) or None
+
+            async def work() -> None:
+                await self.session.decide(
+                    [row.target], Verdict.REJECTED, previous={row.target: seen}, reason=reason
+                )
+                self.show_now()
+
+            self.do(work)
+
+        title = f"Why was {row.target.path} rejected?"
+        words = "For whoever looks at it later, and for the model if it is drafted again (d)."
+        self.app.push_screen(Ask(title, words, row.decision.reason or ""), keep)
 
     def action_later(self) -> None:
         if (row := self._ready()) is not None:
@@ -390,8 +434,46 @@ class ReviewScreen(Room):
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None
         if marked is not None:
-            self.app.copy_to_clipboard(marked.text)
-            say(self, "Sent to the terminal's clipboard (OSC 52).")
+            self.do(partial(self._copy, marked.text))
+
+    async def _copy(self, text: str) -> None:
+        from amx_tui.commands.clipboard import copy_elsewhere
+
+        self.app.copy_to_clipboard(text)  # what the terminal makes of it, nobody is told
+        folders = self.session.workspace.folders
+        place = await asyncio.to_thread(copy_elsewhere, text, os.environ, folders.copied_text)
+        say(self, f"Sent to the terminal's clipboard (OSC 52), and {place}.", title="Copied")
+
+    # Once more. ----------------------------------------------------------------------------------
+
+    def action_draft(self) -> None:
+        """What is marked, else this one: asked again, with a hint and all earlier readings."""
+        row = self._row
+        targets = {t for t in self._picked if self.session.catalog.holds(t)}
+        if not targets and row is not None and self.session.catalog.holds(row.target):
+            targets = {row.target}
+        if not targets:
+            say(self, "It is not in the database any more.")
+            return
+        if self.session.is_running:
+            say(self, "A run is going already. Press D to watch it.")
+            return
+        reason = row.decision.reason if row is not None and row.decision is not None else None
+        one = next(iter(targets))
+        what = one.path if len(targets) == 1 else f"{len(targets)} marked ones"
+
+        def go(hint: str | None) -> None:
+            if hint is None:
+                return
+            from amx_tui.screens.draft import DraftScreen
+
+            self._picked.clear()
+            self.app.push_screen(DraftScreen(frozenset(targets), again=hint.strip()))
+
+        words = (
+            "A hint for the model, or nothing. It gets the earlier readings too; decisions stay."
+        )
+        self.app.push_screen(Ask(f"Draft {what} again", words, reason or ""), go)
 
     # Many at once. -------------------------------------------------------------------------------
 
@@ -479,6 +561,12 @@ class ReviewScreen(Room):
         self.do(reopen)
 
     # Finding. ------------------------------------------------------------------------------------
+
+    def show_run(self, run: int) -> None:
+        """Lists what a run drafted, as far as no later one drafted it again."""
+        self._wanted = Wanted(run=run)
+        self._listing, self._is_new = None, True
+        self.call_after_refresh(self.show_now)
 
     def _want(self, wanted: Wanted) -> None:
         """Lists what is wanted from now on."""

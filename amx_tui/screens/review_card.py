@@ -43,9 +43,12 @@ def card_of(
     rows.append([])
     if row.decision is not None and state is not State.TODO:
         sign, ink = STATES[state]
-        rows.append(
-            [(f"{sign} {state.value}", ink), (f"  {one_line(row.decision.text or '')}", "")]
-        )
+        said = row.decision.text or row.decision.reason or ""
+        rows.append([(f"{sign} {state.value}", ink), (f"  {one_line(said)}", "")])
+        if row.run is not None and row.drafted_at > row.decision.at:
+            rows.append(
+                [("A new draft came since; the decision stands until you take another.", "warn")]
+            )
     if table is not None and column is not None:
         evidence = session.evidence_at_hand(table.target).get(column.name)
         if evidence is not None and evidence.samples:

@@ -39,6 +39,7 @@ class Wanted:
     kind: Kind | None = None
     schema: str | None = None
     table: Target | None = None
+    run: int | None = None
     words: str = ""
     order: Order = Order.PATH
 
@@ -49,7 +50,8 @@ class Wanted:
     def in_words(self) -> str:
         """For the border of the list; "" where everything is shown in its usual order."""
         table = self.table.table if self.table is not None else None
-        parts = [self.state, self.band, self.kind, self.schema, table]
+        run = f"run {self.run}" if self.run is not None else None
+        parts = [run, self.state, self.band, self.kind, self.schema, table]
         if self.order is not Order.PATH:
             parts.append(self.order)
         return ", ".join(str(part) for part in parts if part)
@@ -175,6 +177,9 @@ class Suggestions:
             entries = [entry for entry in entries if entry.target.is_table == is_table]
         if wanted.schema is not None:
             entries = [entry for entry in entries if entry.target.schema == wanted.schema]
+        if wanted.run is not None:
+            rows = self._session.rows
+            entries = [entry for entry in entries if rows[entry.target].run == wanted.run]
         if wanted.table is not None:
             entries = [entry for entry in entries if entry.target.of_table == wanted.table]
         return list(entries) if entries is self._all else entries
@@ -203,9 +208,11 @@ def _with_words(wanted: Wanted, words: str) -> Wanted:
 
 
 def _text_of(row: ReviewRow) -> str:
+    """Each word once: what is looked for has no spaces, and alternatives share most of their words."""
     target = row.target
     texts = [alternative.text for alternative in row.suggestion.alternatives]
-    return "\n".join([f"{target.schema}.{target.path}", *texts, decided_text(row)]).lower()
+    said = " ".join([f"{target.schema}.{target.path}", *texts, decided_text(row)])
+    return " ".join(dict.fromkeys(said.lower().split()))
 
 
 def decided_text(row: ReviewRow) -> str:

@@ -35,7 +35,7 @@ class Desk(Protocol):
 
     def whereabouts(self) -> Whereabouts: ...
 
-    def go(self, room: str) -> None: ...
+    def go(self, room: str, then: Callable[[], None] | None = None) -> None: ...
 
     def open_database(self, text: str) -> None: ...
 
@@ -95,9 +95,14 @@ class Room(Screen[None]):
     def heard(self, event: SessionEvent) -> None:
         """Something happened; `show_state` is called soon by itself."""
 
-    def on_mount(self) -> None:
-        if self.desk.has_database:  # profiles and prices can be seen without one
+    def listen(self) -> None:
+        """Hears of what happens from now on, also before it is shown for the first time."""
+        # Profiles and prices can be seen without a database.
+        if self._unsubscribe is None and self.desk.has_database:
             self._unsubscribe = self.session.subscribe(self._hear)
+
+    def on_mount(self) -> None:
+        self.listen()
         self.set_interval(self.REFRESH_SECONDS, self._catch_up)
 
     def on_unmount(self) -> None:

@@ -80,6 +80,8 @@ def _review(options: argparse.Namespace, opened: Opened) -> int:
     return DONE
 
 
+# What nobody means as the description of a column: a script, or a hand, that is a line ahead.
+_WORDS = frozenset(("a", "e", "o", "r", "s", "n", "b", "u", "redo", "q", "quit", "?"))
 _OPEN = (State.TODO, State.CHANGED)
 
 
@@ -169,6 +171,9 @@ class _Review:
             if can_edit:
                 _prefill("")
         text = clean(text or "").strip()
+        if text in _WORDS or text.isdigit():
+            say(f"'{text}' is a command and no text. Nothing changed.")
+            return
         if not text:
             say("Nothing changed.")
             return

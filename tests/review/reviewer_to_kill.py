@@ -1,12 +1,14 @@
-"""Drafts and decides without pause, and says on stdout what is done; `test_kill.py` kills it.
+"""Forks processes that draft and decide without pause, and say on stdout what is done; `test_kill.py`
+kills them.
 
-Usage: python -m tests.review.reviewer_to_kill STORE ROUND
+Usage: python -m tests.review.reviewer_to_kill, and a line of JSON on stdin for each: [STORE, TURN].
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +17,21 @@ from tests.review.made import DATABASE, accept, column, drafted, plan
 
 
 def main() -> None:
-    path, turn = Path(sys.argv[1]), sys.argv[2]
+    """A fork of a process that has imported everything takes milliseconds to be at work."""
+    import filelock  # noqa: F401  as the store does when it first holds a run
+
+    for line in sys.stdin:
+        path, turn = json.loads(line)
+        child = os.fork()
+        if not child:
+            tell("born", os.getpid())
+            review(Path(path), turn)
+        os.waitpid(child, 0)
+        sys.stdout.write("\n")  # the last word of the dead may be half a line
+        tell("dead", child)
+
+
+def review(path: Path, turn: int) -> None:
     targets = [column(f"C{number}") for number in range(7)]
     store = Store(path)
     run = store.start_run(plan(targets), "x", 1.0)

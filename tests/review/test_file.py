@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from amx_tui.drafting.model import Alternative, Band, Confidence, RunState, Signal, Suggestion
+from amx_tui.llm.model import Usage
 from amx_tui.review.file import StoreFile
-from amx_tui.review.model import StoreProblem
-from amx_tui.review.schema import APPLICATION_ID, MIGRATIONS
+from amx_tui.review.model import State, StoreProblem
+from amx_tui.review.schema import APPLICATION_ID, MIGRATIONS, statements
 from amx_tui.review.store import Store
 from tests.review.made import DATABASE, accept, column, plan
 
@@ -245,3 +247,61 @@ def test_many_processes_may_start_on_a_new_store_at_once(tmp_path: Path) -> None
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors.decode()
     assert {target.column for target in Store(path).decided(DATABASE)} == set(names)
+
+
+_OF_THE_FIRST_VERSION = """
+INSERT INTO databases VALUES (1, 'sqlite:/data/legacy.db');
+INSERT INTO targets VALUES (1, 1, 'main', 'BSEG', 'BUKRS'), (2, 1, 'main', 'BSEG', 'WAERS');
+INSERT INTO runs VALUES (1, 1, 'legacy.db', '2 columns', 'finished', 1.0, 9.0, NULL, 1);
+INSERT INTO legs VALUES (1, 1, 'kimi-thinking', 'kimi', 'kimi-k2-thinking', 'low', 'shapes', NULL, 1.0);
+INSERT INTO batches (run, leg, number, state) VALUES (1, 1, 1, 'finished');
+INSERT INTO planned VALUES (1, 1, 1, 1, 0, 'old', 0), (1, 2, 1, 1, 1, NULL, 0);
+INSERT INTO suggestions VALUES
+    (1, 1, 1, 1, 1, '[{"text": "Company code ä", "band": "high", "signal": "logprob", "score": 0.9375,'
+     || ' "reason": "it \\"says\\" so"}, {"text": "Booking circle", "band": "low",'
+     || ' "signal": "declared", "score": null, "reason": ""}]', 'old', 2.0),
+    (2, 1, 1, 1, 2, '[]', NULL, 2.5);
+INSERT INTO usage (run, leg, batch, input, cached, output, reasoning, usd)
+    VALUES (1, 1, 1, 100, 10, 50, 20, 0.5);
+INSERT INTO decision_groups VALUES (1, 1, 'standing');
+INSERT INTO decisions VALUES (1, 1, 1, 'accepted', 'Company code ä', 0, 'old', 1, 3.0, NULL);
+INSERT INTO write_groups VALUES (1, 1, 'me', NULL);
+INSERT INTO writes VALUES (1, 1, 1, 'old', 'Company code ä', 'written', '', 4.0, 1, 1, 1, NULL);
+"""
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_what_an_earlier_version_kept_is_all_there_in_this_one(
+    tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "tui.db"
+    earlier = StoreFile(path, MIGRATIONS[:version])
+    with earlier.writing() as connection:
+        for statement in statements(_OF_THE_FIRST_VERSION):
+            connection.execute(statement)
+    earlier.close()
+    store = Store(path)
+    bukrs, waers = store.rows(DATABASE)
+    assert bukrs.suggestion == Suggestion(
+        column("BUKRS"),
+        (
+            Alternative(
+                "Company code ä", Confidence(Band.HIGH, Signal.LOGPROB, 0.9375), 'it "says" so'
+            ),
+            Alternative("Booking circle", Confidence(Band.LOW)),
+        ),
+        "old",
+    )
+    assert bukrs.state is State.WRITTEN and bukrs.decision is not None
+    assert (bukrs.decision.text, bukrs.decision.reason) == ("Company code ä", None)
+    assert waers.suggestion.alternatives == ()
+    (run,) = store.runs(DATABASE)
+    assert (run.state, run.drafted, run.usage, run.usd) == (
+        RunState.FINISHED,
+        2,
+        Usage(100, 10, 50, 20),
+        0.5,
+    )
+    (entry,) = store.journal(DATABASE)
+    assert (entry.change.old, entry.change.new) == ("old", "Company code ä")
+    assert store.undo(DATABASE) == (column("BUKRS"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,25 +10,50 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from amx_tui.review.store import Store
 from tests.review.made import DATABASE
 
-KILLS = 15
+KILLS = 200
+# Milliseconds that a process may live after its first word: a dozen drafts and decisions.
+LONGEST = 10
+# A store is looked through after each kill, which takes the longer the more is in it.
+KILLS_OF_A_STORE = 25
 
 
-def test_nothing_that_was_said_to_be_done_is_lost_when_the_process_is_killed(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "tui.db"
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where there is such a place: who is killed leaves the system's own buffers as they are,
+    so that waiting for a disk shows nothing here."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as made:
+        yield Path(made)
+
+
+def test_nothing_that_was_said_to_be_done_is_lost_when_the_process_is_killed(folder: Path) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    store = Store(path)
-    for turn in range(KILLS):
-        said = _kill_after(chance.randint(1, 60), path, turn)
-        where = f"seed {seed}, turn {turn}, {len(said)} lines"
-        assert said, where
+    with _forking() as forker:
+        for turn in range(KILLS):
+            path = folder / f"{turn // KILLS_OF_A_STORE}" / "tui.db"
+            said = _kill_after(chance.uniform(0, LONGEST) / 1000, forker, path, turn)
+            _check(path, turn, said, f"seed {seed}, turn {turn}, {len(said)} lines")
+
+
+def _check(path: Path, turn: int, said: Sequence[tuple[str, Any]], where: str) -> None:
+    """All that was said to be done is there, once; at most one thing more."""
+    assert said, where
+    with contextlib.closing(Store(path)) as store:
         drafted, standing, undone = _read_back(path, turn)
         wanted_standing: set[str] = set()
         wanted_undone: set[str] = set()
@@ -53,22 +79,40 @@ def test_nothing_that_was_said_to_be_done_is_lost_when_the_process_is_killed(
         )
 
 
-def _kill_after(lines: int, path: Path, turn: int) -> list[tuple[str, str]]:
-    """What the process had said until it was dead; the rest of its pipe is what it said while the
-    signal was under way."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.review.reviewer_to_kill", str(path), str(turn)],
+@contextlib.contextmanager
+def _forking() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.review.reviewer_to_kill"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    with process:
-        assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(lines)]
-        process.send_signal(signal.SIGKILL)
-        said += process.stdout.readlines()
-    # The last line may be cut off; what it meant to say is then one thing more than it said.
-    return [tuple(json.loads(line)) for line in said if line.endswith("\n")]
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def _kill_after(
+    seconds: float, forker: subprocess.Popen[str], path: Path, turn: int
+) -> list[tuple[str, Any]]:
+    """What a process had said until it was dead."""
+    assert forker.stdin is not None and forker.stdout is not None
+    forker.stdin.write(json.dumps([str(path), turn]) + "\n")
+    forker.stdin.flush()
+    _, child = json.loads(forker.stdout.readline())
+    said = [tuple(json.loads(forker.stdout.readline()))]
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    for line in forker.stdout:
+        try:
+            what, value = json.loads(line)
+        except ValueError:  # half a line: it is then one thing more than it said
+            continue
+        if what == "dead":
+            break
+        said.append((what, value))
+    return said
 
 
 def _read_back(path: Path, turn: int) -> tuple[list[str], set[str], set[str]]:

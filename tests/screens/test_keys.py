@@ -282,6 +282,7 @@ SCREENS = {
             ("same", "same_name", "SameNameDialog"),
             ("show", "show", "ShowDialog"),
             ("passages", "documents", "PassagesDialog"),
+            ("compare", "compare", "CompareDialog"),
             ("offers", "offers", "OffersDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),

@@ -61,6 +61,7 @@ wanted = st.builds(
     kind=st.none() | st.sampled_from(list(Kind)),
     schema=st.none() | st.sampled_from(["main", "old"]),
     table=st.none() | st.just(Target("main", "T2")),
+    run=st.none() | st.sampled_from([1, 2]),
     words=st.sampled_from(["", "c", "client", "mandt client", "T2.ZU"]),
 )
 
@@ -89,6 +90,7 @@ def expected(session: Session, want: Wanted) -> list[Target]:
             and (want.kind is None or target.is_table == (want.kind is Kind.TABLES))
             and (want.schema is None or target.schema == want.schema)
             and (want.table is None or target.of_table == want.table)
+            and (want.run is None or row.run == want.run)
             and all(word in text for word in want.words.lower().split())
         )
 

@@ -149,6 +149,16 @@ def test_json_has_a_stable_shape(legacy: Path, profile: Path, provider: Scripted
     assert exported["texts"] == 2 and len(exported["files"]) == 2
 
 
+def test_a_command_that_comes_a_line_too_early_is_not_kept_as_a_text(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "--yes")
+    said = command("review", legacy, typed="e\nq\no\n2\ne\nA text of mine\nq\n")
+    assert "'q' is a command" in said and "'2' is a command" in said
+    found = document("review", legacy)["suggestions"]
+    assert [one["text"] for one in found if one["state"] == "edited"] == ["A text of mine"]
+
+
 def test_ctrl_c_stops_the_run_and_keeps_what_came(
     legacy: Path, profile: Path, provider: ScriptedProvider
 ) -> None:
