@@ -361,7 +361,11 @@ class Store:
         )
 
     def _is_dead(self, record: RunRecord) -> bool:
-        return record.state is RunState.RUNNING and not self._locks.is_alive(record.id)
+        return record.state is RunState.RUNNING and not self.is_going_on(record.id)
+
+    def is_going_on(self, run: int) -> bool:
+        """Whether a process is at it."""
+        return self._locks.is_alive(run)
 
     def _records(self, database: str | None) -> tuple[RunRecord, ...]:
         with self._file.reading() as connection:
