@@ -213,9 +213,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.page_down", "pagedown", "page down", "Read on in what stands beside"),
     Action("form.leave", "escape", "leave", "Leave; asks where something would be lost", 7),
     # History and prices.
-    Action("history.open", "enter", "review", "Go to Review, where the drafts of all runs are", 1),
-    Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),
-    Action("history.back", "escape", "back", "Back to Browse"),
+    Action("history.open", "enter", "review it", "To what this run drafted, or to this target", 1),
+    Action("history.mark", "space", "mark", "Mark this run, to compare it with another one", 2),
+    Action(
+        "history.compare", "c", "compare", "The marked runs side by side; else the one before", 3
+    ),
+    Action("history.written", "w,tab", "runs/written", "The runs, or who wrote what when", 4),
+    Action(
+        "history.find", "slash", "filter", "Filter by target, text, profile, model and who", 5, "/"
+    ),
+    Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 6),
+    Action("history.back", "escape", "back", "One level out"),
+    # Two runs side by side.
+    Action("compare.open", "enter", "review it", "To this target in Review", 1),
+    Action("compare.more", "space", "more", "Read on; after the end, from the beginning", 2),
+    Action("compare.swap", "s", "swap", "The other run on the left", 3),
+    Action("compare.back", "escape", "back", "Back to where you came from", 4),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
     # The doctor.

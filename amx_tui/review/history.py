@@ -224,11 +224,11 @@ class History:
             )
             return tuple(number for (number,) in found)
 
-    def runs(self, numbers: Sequence[int]) -> list[PastRun]:
+    def runs(self, numbers: Sequence[int]) -> dict[int, PastRun]:
         """These runs, in this order; those that are not of this database are left out."""
         with self._reading() as connection:
             if connection is None:
-                return []
+                return {}
             values = {"numbers": json.dumps(list(numbers)), "identity": pack(self._database)}
             counts: dict[int, dict[State, int]] = {}
             for run, state, count in connection.execute(_COUNTS, values):
@@ -239,7 +239,7 @@ class History:
                 of_run = counts.get(record.id, {})
                 ordered = {state: of_run[state] for state in State if state in of_run}
                 found[record.id] = PastRun(self._as_it_is(record), effort, failure or "", ordered)
-            return [found[number] for number in numbers if number in found]
+            return {number: found[number] for number in numbers if number in found}
 
     def _as_it_is(self, record: RunRecord) -> RunRecord:
         is_dead = record.state is RunState.RUNNING and not self._store.is_going_on(record.id)
@@ -275,17 +275,17 @@ class History:
             )
             return tuple(number for (number,) in found)
 
-    def writings(self, numbers: Sequence[int]) -> list[Writing]:
+    def writings(self, numbers: Sequence[int]) -> dict[int, Writing]:
         """These, in this order."""
         with self._reading() as connection:
             if connection is None:
-                return []
+                return {}
             values = {"numbers": json.dumps(list(numbers)), "identity": pack(self._database)}
             found = {
                 number: Writing(read_journal_entry(*columns), bool(undone))
                 for number, *columns, undone in connection.execute(_WRITINGS, values)
             }
-            return [found[number] for number in numbers if number in found]
+            return {number: found[number] for number in numbers if number in found}
 
     # Two runs. -----------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ def test_a_run_tells_where_its_drafts_stand_now(store: Store) -> None:
     store.decide(DATABASE, [accept(column("G"))])
     store.undo(DATABASE)
     write(store, Change(a, None, "a text"))
-    (past,) = History(store, DATABASE).runs([run])
+    past = History(store, DATABASE).runs([run])[run]
     assert past.counts == {
         State.TODO: 2, State.ACCEPTED: 1, State.EDITED: 1, State.REJECTED: 1, State.LATER: 1,
         State.WRITTEN: 1,
@@ -67,16 +67,16 @@ def test_runs_come_newest_first_and_only_those_of_the_database(store: Store) -> 
     )
     history = History(store, DATABASE)
     assert history.run_numbers() == (last, first)
-    assert [past.record.id for past in history.runs([first, other, last])] == [first, last]
+    assert [*history.runs([first, other, last])] == [first, last]
     assert History(store, "sqlite:/nowhere.db").run_numbers() == ()
 
 
 def test_a_run_that_died_is_called_interrupted(store: Store) -> None:
     run = store.start_run(plan([A]), "x", 1.0)
     history = History(store, DATABASE)
-    assert history.runs([run])[0].record.state is RunState.RUNNING
+    assert history.runs([run])[run].record.state is RunState.RUNNING
     store.close()
-    assert history.runs([run])[0].record.state is RunState.INTERRUPTED
+    assert history.runs([run])[run].record.state is RunState.INTERRUPTED
 
 
 def test_runs_are_found_by_what_they_were_asked_and_what_they_said(store: Store) -> None:
@@ -120,7 +120,7 @@ def test_who_wrote_what_when_and_whether_it_was_taken_back(store: Store) -> None
     undoing = write(store, Change(A, "about A", "old A"), undoes=group)
     history = History(store, DATABASE)
     numbers = history.writing_numbers()
-    written = history.writings(numbers)
+    written = list(history.writings(numbers).values())
     assert [(w.entry.change.target, w.entry.who, w.undone) for w in written] == [
         (A, "ada", False), (B, "bob", False), (A, "ada", True),
     ]  # fmt: skip

@@ -436,17 +436,6 @@ def test_help_lists_every_key_of_the_screen(
 
 
 @both_sizes
-def test_history_lists_runs_with_their_cost(
-    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
-) -> None:
-    async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "H", "HistoryScreen")
-        await until(pilot, lambda: "1 run" in str(pilot.app.screen.query_one("#runs").border_title))
-
-    picture(snap_compare, reviewed, size, act)
-
-
-@both_sizes
 def test_prices_name_their_source(
     snap_compare: Compare, workspace: Workspace, size: tuple[int, int]
 ) -> None:
