@@ -303,20 +303,10 @@ class History:
             ]
         return tuple(sorted(shared, key=lambda one: not one.differs))
 
-    def compare(self, shared: Shared) -> Comparison:
-        """What the two runs said of a target, and what was decided."""
+    def compare(self, shared: Sequence[Shared]) -> list[Comparison]:
+        """What the two runs said of these targets, and what was decided of each."""
         with self._reading() as connection:
-            assert connection is not None  # `shared` came out of it
-            readings = [
-                self._reading_of(connection.execute(_READING, (number,)).fetchone())
-                for number in (shared.first, shared.second)
-            ]
-            decided = connection.execute(_DECISION, (shared.second,)).fetchone()
-        decision, run, written = None, None, False
-        if decided is not None:
-            *columns, run, written = decided
-            decision = read_decision(*columns)
-        return Comparison(shared.target, readings[0], readings[1], decision, run, bool(written))
+            return [_compare(connection, one) for one in shared] if connection is not None else []
 
     def runs_of(self, target: Target) -> tuple[int, ...]:
         """The runs that drafted a target, newest first."""
@@ -332,12 +322,23 @@ class History:
             )
             return tuple(number for (number,) in found)
 
-    @staticmethod
-    def _reading_of(row: Row) -> Reading:
-        run, model, effort, at, alternatives = row
-        assert isinstance(run, int) and isinstance(at, float)
-        said = read_alternatives(str(alternatives))
-        return Reading(run, str(model), str(effort), at, said)
+
+def _compare(connection: sqlite3.Connection, shared: Shared) -> Comparison:
+    first, second = (
+        _reading_of(connection.execute(_READING, (number,)).fetchone())
+        for number in (shared.first, shared.second)
+    )
+    decided = connection.execute(_DECISION, (shared.second,)).fetchone()
+    if decided is None:
+        return Comparison(shared.target, first, second, None, None, False)
+    *columns, run, written = decided
+    return Comparison(shared.target, first, second, read_decision(*columns), run, bool(written))
+
+
+def _reading_of(row: Row) -> Reading:
+    run, model, effort, at, alternatives = row
+    assert isinstance(run, int) and isinstance(at, float)
+    return Reading(run, str(model), str(effort), at, read_alternatives(str(alternatives)))
 
 
 def _differ(first: str, second: str) -> bool:

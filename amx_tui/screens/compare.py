@@ -87,7 +87,8 @@ class CompareScreen(Room):
         self._show_readings()
 
     async def _read(self, shared: Shared) -> None:
-        self._comparison = await asyncio.to_thread(self._history.compare, shared)
+        found = await asyncio.to_thread(self._history.compare, [shared])
+        self._comparison = found[0] if found else None
         self._show_readings()
 
     @on(RowList.Moved, "#shared")
@@ -153,8 +154,7 @@ def _reading_lines(comparison: Comparison, reading: Reading, width: int) -> list
     if run == reading.run or is_elsewhere:
         state = State.WRITTEN if comparison.written else State(decision.verdict.value)
         sign, ink = STATES[state]
+        text = one_line(decision.text or "") if taken is None else ""  # it stands above
         source = "" if run == reading.run else f" on run {run}" if run else " without a draft"
-        rows.append(
-            [(f"{sign} {state.value}{source}", ink), (f"  {one_line(decision.text or '')}", "")]
-        )
+        rows.append([(f"{sign} {state.value}{source}", ink), (f"  {text}", "")])
     return rows

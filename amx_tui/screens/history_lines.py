@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Outcome
 from amx_tui.drafting.model import RunState
@@ -12,21 +14,13 @@ from amx_tui.widgets.signs import STATES
 from amx_tui.widgets.words import duration, moment, money, number
 
 WIDE = 120  # cells in which all of a run fits
-# The states that a run counts, and how wide they are.
-_COUNTED = (
-    (State.ACCEPTED, "accept", 7),
-    (State.EDITED, "edit", 5),
-    (State.REJECTED, "reject", 7),
-    (State.LATER, "later", 6),
-    (State.TODO, "to do", 6),
-    (State.WRITTEN, "written", 8),
-)
-_COUNTS_WIDTH = sum(width for _, _, width in _COUNTED)
+# The states that a run counts, each under its sign; the card has the words.
+_COUNTED = (State.ACCEPTED, State.EDITED, State.REJECTED, State.LATER, State.TODO, State.WRITTEN)
+_COUNT_WIDTH = 5
 
 
-def setting(run: PastRun) -> str:
-    """`profile · model · effort`; an effort that was not sent is not said."""
-    parts = (run.record.profile, run.record.model, run.effort)
+def _setting(*parts: str) -> str:
+    """Such as `profile · model · effort`; an effort that was not sent is not said."""
     return " · ".join(one_line(part, 60) for part in parts if part)
 
 
@@ -44,7 +38,7 @@ def _cells(
 ) -> list[str]:
     """The columns of the list of runs before its counts."""
     is_wide = width >= WIDE
-    used = 6 + 17 + 12 + 9 + (10 + 9 + _COUNTS_WIDTH if is_wide else 9)
+    used = 6 + 17 + 12 + 9 + (10 + 9 + _COUNT_WIDTH * len(_COUNTED) if is_wide else 9)
     cells = [fit(f"{mark}{run}", 6), fit(when, 17), fit(ended, 12), fit(what, width - used)]
     cells.append(fit(drafted, 9, right=True))
     if is_wide:
@@ -55,11 +49,11 @@ def _cells(
 
 def run_head(width: int) -> Line:
     cells = _cells(
-        width, mark="  ", run="run", when="when", ended="end", what="profile · model · effort, scope",
+        width, mark="  ", run="run", when="when", ended="end", what="model · effort · profile, scope",
         drafted="drafted", tokens="tokens", cost="cost",
     )  # fmt: skip
     if width >= WIDE:
-        cells += [fit(words, wide, right=True) for _, words, wide in _COUNTED]
+        cells += [fit(STATES[state][0], _COUNT_WIDTH, right=True) for state in _COUNTED]
     return [("".join(cells), "dim")]
 
 
@@ -71,7 +65,7 @@ def run_line(run: PastRun, width: int, *, is_marked: bool) -> Line:
         run=str(record.id),
         when=moment(record.started_at),
         ended=record.state.value,
-        what=f"{setting(run)}, {one_line(record.scope, 80)}",
+        what=f"{_setting(record.model, run.effort, record.profile)}, {one_line(record.scope, 80)}",
         drafted=f"{record.drafted}/{record.targets}",
         tokens=number(record.usage.total),
         cost=money(record.usd) if record.usd is not None else "unknown",
@@ -82,10 +76,12 @@ def run_line(run: PastRun, width: int, *, is_marked: bool) -> Line:
         inks[3:] = ["dim", "", ""]
     line: list[Piece] = list(zip(cells, inks, strict=True))
     if width >= WIDE:
-        for state, _, wide in _COUNTED:
+        for state in _COUNTED:
             count = run.counts.get(state, 0)
             words = number(count) if count else "–"
-            line.append((fit(words, wide, right=True), STATES[state][1] if count else "dim"))
+            line.append(
+                (fit(words, _COUNT_WIDTH, right=True), STATES[state][1] if count else "dim")
+            )
     return line
 
 
@@ -111,7 +107,7 @@ def run_card(run: PastRun) -> list[Line]:
             (record.state.value, _ink(record.state)),
             (f" · {moment(record.started_at)}{took}", "dim"),
         ],
-        [(setting(run), "")],
+        [(_setting(record.profile, record.model, run.effort), "")],
         [
             (f"{money(record.usd)} at the time", ""),
             (f" · {number(usage.total)} tokens: {number(usage.input)} in, ", "dim"),
@@ -142,37 +138,35 @@ def _texts(writing: Writing) -> tuple[str, str]:
     return one_line(change.old or "", 300) or "–", one_line(change.new or "", 300) or "–"
 
 
+def _writing_widths(width: int) -> tuple[int, int, int, int]:
+    """Of when and who, of how it ended, of the target, and what is left for the texts."""
+    ended = 18 if width >= WIDE else 11
+    path = min(max(width // 5, 12), 30)
+    return 28, ended, path, max(width - 28 - ended - path - 1, 0)
+
+
 def writing_head(width: int) -> Line:
-    path = _path_width(width)
-    return [
-        (
-            f" {fit('when', 17)}{fit('who', 10)}{fit('outcome', 18)}{fit('target', path)} old → new",
-            "dim",
-        )
-    ]
+    begin, ended, path, _ = _writing_widths(width)
+    when_who = fit(f" {fit('when', 17)}who", begin)
+    return [(f"{when_who}{fit('outcome', ended)}{fit('target', path)} old → new", "dim")]
 
 
 def writing_line(writing: Writing, width: int) -> Line:
     entry = writing.entry
-    path = _path_width(width)
+    begin, ended, path, left = _writing_widths(width)
     old, new = _texts(writing)
     words, ink = outcome(writing)
-    left = max(width - 1 - 17 - 10 - 18 - path - 1, 0)
     # Both can be seen to begin; the card has them to their ends.
-    short = old if len(old) <= left // 3 else fit(old, left // 3)
+    old = old if cell_len(old) <= left // 3 else fit(old, left // 3)
     return [
         (" " + fit(moment(entry.at), 17), "dim"),
-        (fit(one_line(entry.who), 9) + " ", ""),
-        (fit(words, 18), ink),
+        (fit(one_line(entry.who), begin - 19) + " ", ""),
+        (fit(words, ended - 1) + " ", ink),
         (fit(entry.change.target.path, path) + " ", "strong"),
-        (short, "dim"),
+        (old, "dim"),
         (" → ", "dim"),
-        (new, "dim" if writing.undone else ""),
+        (fit(new, left - cell_len(old) - 3), "dim" if writing.undone else ""),
     ]
-
-
-def _path_width(width: int) -> int:
-    return min(max(width // 5, 12), 30)
 
 
 def writing_card(writing: Writing) -> list[Line]:

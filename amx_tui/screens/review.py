@@ -156,9 +156,11 @@ class ReviewScreen(Room):
         counts = listing.counts
         parts = [f"{listing.total} suggestions"]
         if self._wanted.run is not None:
-            parts = [f"run {self._wanted.run} (esc: all runs)", *parts]
+            parts[0] = f"run {self._wanted.run}: {parts[0]}"
         parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
         shown = self._wanted.in_words()
+        if self._wanted.run is not None:
+            shown += " (esc: all runs)"
         below = [f"showing: {shown}" if shown else "", f"{len(listing)} listed"]
         if self._picked:
             below = [f"{len(self._picked)} marked"]

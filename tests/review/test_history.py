@@ -104,11 +104,11 @@ def test_the_targets_of_two_runs_stand_beside_each_other_those_that_differ_first
     history = History(store, DATABASE)
     shared = history.shared(one, two)
     assert [(s.target, s.differs) for s in shared] == [(B, True), (A, False)]
-    seen = history.compare(shared[0])
+    seen, undecided = history.compare(shared)
     assert [r.alternatives[0].text for r in (seen.first, seen.second)] == ["this", "that"]
     assert (seen.first.run, seen.second.run) == (one, two)
     assert seen.taken(seen.first) == 0 and seen.taken(seen.second) is None
-    assert history.compare(shared[1]).decision is None
+    assert undecided.decision is None
     assert history.runs_of(B) == (two, one) and history.runs_of(C) == ()
 
 
