@@ -152,6 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
     ),
+    Action("review.versions", "v", "versions", "What an earlier run said of it, side by side"),
     Action("review.passages", "p", "documents", "Read what of documents and code was sent"),
     Action("review.copy", "c", "copy", "Copy the marked alternative"),
     Action("review.back", "escape", "back", "One level out"),

@@ -125,20 +125,24 @@ class HistoryScreen(Room):
         empty = NOTHING_WRITTEN if self._shows_written else NO_RUN
         if self._words:
             empty = NOTHING_FITS
-        if self._is_reading and not len(self._shown):
+        if self._shown.words != self._words:
             empty = "Reading…"
         self._rows.show(len(self._shown), empty=empty)
-        found = f" with “{self._words}”" if self._words else ""
         where = f" of {self.session.connector.label}"
-        count = len(self._runs)
-        title = f"{count} run{'s' if count != 1 else ''}{found}{where}"
         below = ""
         if self._marked:
             below = f"marked: {', '.join(f'run {number}' for number in self._marked)}"
-        entitle(self.query_one("#runs"), title, below)
-        count = len(self._written)
-        title = f"{count} text{'s' if count != 1 else ''} written or tried{found}{where}"
+        entitle(self.query_one("#runs"), self._found(self._runs, "run", "") + where, below)
+        title = self._found(self._written, "text", " written or tried") + where
         entitle(self.query_one("#written"), title)
+
+    def _found(self, paged: Paged[PastRun] | Paged[Writing], one: str, what: str) -> str:
+        """How many there are; a search through much takes seconds."""
+        if paged is self._shown and paged.words != self._words:
+            return f"looking for “{self._words}”…" if self._words else "reading…"
+        count = len(paged)
+        words = f" with “{paged.words}”" if paged.words else ""
+        return f"{count} {one}{'s' if count != 1 else ''}{what}{words}"
 
     def _show_card(self) -> None:
         card, place = self.query_one("#card", Page), self._rows.cursor

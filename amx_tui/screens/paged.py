@@ -14,8 +14,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[_T]):
-    """The numbers of all rows, and the rows that are seen first."""
+    """The numbers of all rows that have these words, and the rows that are seen first."""
 
+    words: str
     numbers: tuple[int, ...]
     rows: Mapping[int, _T]
 
@@ -27,6 +28,7 @@ class Paged(Generic[_T]):
     find: Callable[[str], tuple[int, ...]]
     read: Callable[[Sequence[int]], Mapping[int, _T]]
     numbers: tuple[int, ...] = ()
+    words: str | None = None  # which all of them have; None: not read yet
     _rows: dict[int, _T] = field(default_factory=dict)
     _asked: set[int] = field(default_factory=set)  # pages
 
@@ -38,10 +40,10 @@ class Paged(Generic[_T]):
         numbers = self.find(words)
         begin = max(place - PAGE // 2, 0)
         seen = dict.fromkeys((*numbers[:PAGE], *numbers[begin : begin + PAGE]))
-        return Loaded(numbers, self.read(tuple(seen)))
+        return Loaded(words, numbers, self.read(tuple(seen)))
 
     def take(self, loaded: Loaded[_T]) -> None:
-        self.numbers, self._rows = loaded.numbers, dict(loaded.rows)
+        self.words, self.numbers, self._rows = loaded.words, loaded.numbers, dict(loaded.rows)
         self._asked.clear()
 
     def at(self, place: int) -> _T | None:

@@ -391,6 +391,25 @@ class ReviewScreen(Room):
             return
         self.app.push_screen(PassagesDialog(row.target.table, passages))
 
+    def action_versions(self) -> None:
+        if (row := self._row) is not None:
+            self.do(partial(self._compare, row), only="compare")
+
+    async def _compare(self, row: ReviewRow) -> None:
+        """What is listed here beside the draft before it or, where there is none, the next one."""
+        from amx_tui.review.history import History
+        from amx_tui.screens.compare import CompareScreen
+
+        history = History(self.session.workspace.store, self.session.connector.identity)
+        runs = await asyncio.to_thread(history.runs_of, row.target)
+        if row.run not in runs or len(runs) < 2:
+            say(self, f"Only one run has drafted {row.target.path}.")
+            return
+        place = min(runs.index(row.run), len(runs) - 2)
+        second, first = runs[place], runs[place + 1]
+        shared = await asyncio.to_thread(history.shared, first, second)
+        self.app.push_screen(CompareScreen(history, first, second, shared, row.target))
+
     def action_copy(self) -> None:
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None

@@ -141,6 +141,30 @@ async def test_two_marked_runs_are_compared_where_they_differ_first(reviewed: Wo
         await until(pilot, lambda: title(pilot, "#card") == "BKPF.BUKRS")
 
 
+async def test_review_leads_to_what_an_earlier_run_said(reviewed: Workspace) -> None:
+    draft_again(reviewed)
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: bool(session_of(pilot).rows))
+        await pilot.press("R")
+        await until(
+            pilot, lambda: isinstance(pilot.app.screen, ReviewScreen) and bool(listed(pilot))
+        )
+        rows = pilot.app.screen.query_one("#suggestions", RowList)
+        rows.go(listed(pilot).index(Target("main", "T052")))
+        await pilot.press("v")
+        await until(pilot, lambda: bool(pilot.app._notifications))  # one run alone has it
+        rows.go(listed(pilot).index(Target("main", "BKPF", "GJAHR")))
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
+        await until(
+            pilot, lambda: "BKPF.GJAHR" in str(pilot.app.screen.query_one("#first").border_subtitle)
+        )
+        assert "run 1" in title(pilot, "#first") and "run 2" in title(pilot, "#second")
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, ReviewScreen)
+
+
 async def test_runs_that_share_nothing_are_not_compared(reviewed: Workspace) -> None:
     async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
         await open_history(pilot, 1)

@@ -284,6 +284,7 @@ SCREENS = {
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
             ("finding", "doctor", "Finding"),
+            ("compare", "compare", "CompareScreen"),
         )
     },
     "list": RowList,
