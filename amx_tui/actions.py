@@ -161,6 +161,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "review.more", "space", "more", "Read on in the card; after its end, from its beginning"
     ),
+    Action("review.versions", "v", "versions", "What an earlier run said of it, side by side"),
     Action("review.passages", "p", "documents", "Read what of documents and code was sent"),
     Action("review.copy", "c", "copy", "Copy the marked alternative; it says where to"),
     Action("review.back", "escape", "back", "One level out"),
@@ -222,15 +223,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.page_down", "pagedown", "page down", "Read on in what stands beside"),
     Action("form.leave", "escape", "leave", "Leave; asks where something would be lost", 7),
     # History and prices.
-    Action("history.open", "enter", "review", "Review what this run drafted", 1),
-    Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 2),
-    Action("history.mark", "space", "mark", "Mark this run, to compare it with another", 3),
+    Action("history.open", "enter", "review it", "To what this run drafted, or to this target", 1),
+    Action("history.mark", "space", "mark", "Mark this run, to compare it with another one", 2),
     Action(
-        "history.compare", "c", "compare…", "Two marked runs, or this one and the one before", 4
+        "history.compare", "c", "compare", "The marked runs side by side; else the one before", 3
     ),
-    Action("history.written", "w", "written/runs", "Who wrote what when, or the runs", 5),
-    Action("history.find", "slash", "filter", "Filter by text", 6, "/"),
-    Action("history.back", "escape", "back", "Back to Browse"),
+    Action("history.written", "w,tab", "runs/written", "The runs, or who wrote what when", 4),
+    Action(
+        "history.find", "slash", "filter", "Filter by target, text, profile, model and who", 5, "/"
+    ),
+    Action("history.rest", "t", "the rest…", "Draft what this run lacks; it is shown first", 6),
+    Action("history.back", "escape", "back", "One level out"),
+    # Two runs side by side.
+    Action("compare.open", "enter", "review it", "To this target in Review", 1),
+    Action("compare.more", "space", "more", "Read on; after the end, from the beginning", 2),
+    Action("compare.swap", "s", "swap", "The other run on the left", 3),
+    Action("compare.back", "escape", "back", "Back to where you came from", 4),
     Action("prices.fetch", "f", "fetch", "Fetch the public price tables; no key is sent", 1),
     Action("prices.back", "escape", "back", "Back to Browse"),
     # The doctor.
@@ -259,8 +267,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("offers.leave", "escape,p,q", "leave", "Leave; the profile stays", 1),
     Action("show.leave", "escape,f", "close", "Close; what is chosen stays", 1),
     Action("elsewhere.leave", "escape", "leave", "Leave without going anywhere"),
-    Action("compare.more", "space", "more", "Read on in what both said", 1),
-    Action("compare.leave", "escape,c,q", "close", "Close it", 2),
     Action("passages.leave", "escape,p,q", "close", "Close it", 1),
     Action("help.leave", "escape,q,question_mark", "close", "Close the help", 1),
 )

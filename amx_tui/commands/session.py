@@ -650,9 +650,11 @@ class Session:
         alternative: int | None = None,
         previous: Mapping[Target, str | None] | None = None,
         reason: str | None = None,
+        run: int | None = None,
     ) -> None:
         """One decision for one or many; on disk before anybody hears of it. `previous` is what the
-        person saw standing there; the catalog, which it defaults to, may be newer than that.
+        person saw standing there; the catalog, which it defaults to, may be newer than that. `run` is the
+        one whose drafts they saw, by default the newest of each.
 
         Raises:
             StoreProblem: it could not be kept; nothing changed.
@@ -668,7 +670,7 @@ class Session:
                     text=text,
                     alternative=alternative,
                     previous=seen[target] if target in seen else self.catalog.comment(target),
-                    run=self.rows[target].run if target in self.rows else None,
+                    run=run or (self.rows[target].run if target in self.rows else None),
                     reason=reason,
                 )
                 for target in targets

@@ -130,8 +130,7 @@ class ReviewRow:
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as the store remembers it. `usd` is None where the cost of some request is not known; it is
-    what the requests cost at the rates of their time. `hint` is what a reviewer told the model;
-    `kept` and `rejected` count the decisions that stand on its suggestions."""
+    what the requests cost at the rates of their time."""
 
     id: int
     database: str
@@ -146,10 +145,6 @@ class RunRecord:
     drafted: int
     usage: Usage
     usd: float | None
-    effort: str = ""
-    hint: str = ""
-    kept: int = 0
-    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,10 +131,6 @@ def read_run_record(
     reasoning: int | None,
     usd: float | None,
     unknown: int | None,
-    effort: str,
-    hint: object,
-    kept: int | None,
-    rejected: int | None,
 ) -> RunRecord:
     return RunRecord(
         number,
@@ -150,10 +146,6 @@ def read_run_record(
         drafted,
         Usage(input or 0, cached or 0, output or 0, reasoning or 0),
         None if unknown else (usd or 0.0),
-        effort,
-        _name(hint),
-        kept or 0,
-        rejected or 0,
     )
 
 

@@ -36,7 +36,6 @@ from amx_tui.review.locks import RunLocks
 from amx_tui.review.model import Note, RunRecord, StoreProblem
 from amx_tui.review.packing import pack_alternatives
 from amx_tui.review.part import (
-    STANDING,
     Connection,
     StorePart,
     database_id,
@@ -46,22 +45,17 @@ from amx_tui.review.part import (
 )
 from amx_tui.review.records import pack, read_run_record, read_target, unpack
 
-_RUNS = f"""
+_RUNS = """
 SELECT r.id, b.identity, r.label, r.scope, l.profile, l.model, r.state, r.started_at, r.ended_at,
        (SELECT count(*) FROM planned WHERE run = r.id),
        (SELECT count(DISTINCT target) FROM suggestions WHERE run = r.id),
-       u.input, u.cached, u.output, u.reasoning, u.usd, u.unknown,
-       l.effort, l.hint, v.kept, v.rejected
+       u.input, u.cached, u.output, u.reasoning, u.usd, u.unknown
 FROM runs r
 JOIN databases b ON b.id = r.database
 JOIN legs l ON l.run = r.id AND l.number = r.leg
 LEFT JOIN (SELECT run, sum(input) AS input, sum(cached) AS cached, sum(output) AS output,
                   sum(reasoning) AS reasoning, sum(usd) AS usd, sum(usd IS NULL) AS unknown
            FROM usage GROUP BY run) u ON u.run = r.id
-LEFT JOIN (SELECT d.run, sum(d.verdict IN ('accepted', 'edited')) AS kept,
-                  sum(d.verdict = 'rejected') AS rejected
-           FROM targets t JOIN decisions d ON d.id = {STANDING}
-           GROUP BY d.run) v ON v.run = r.id
 """
 
 # The group that "undo" of writing is about: the newest ordinary one in which something of ours may
@@ -283,7 +277,11 @@ class Runs(StorePart):
         )
 
     def _is_dead(self, record: RunRecord) -> bool:
-        return record.state is RunState.RUNNING and not self._locks.is_alive(record.id)
+        return record.state is RunState.RUNNING and not self.is_going_on(record.id)
+
+    def is_going_on(self, run: int) -> bool:
+        """Whether a process is at it."""
+        return self._locks.is_alive(run)
 
     def _records(self, database: str | None) -> tuple[RunRecord, ...]:
         with self._file.reading() as connection:

@@ -1,105 +1,160 @@
-"""What two runs said of the same targets, side by side; it changes nothing."""
+"""Two runs side by side: what each said of the targets that both drafted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from functools import partial
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
+from textual.containers import Container
 
 from amx_tui.base.text import one_line
-from amx_tui.review.model import ReviewRow
-from amx_tui.screens.review_card import difference
-from amx_tui.widgets.bars import KeyBar
+from amx_tui.catalog.model import Target
+from amx_tui.commands.model import RowsChanged, SessionEvent
+from amx_tui.review.history import Comparison, History, Reading, Shared
+from amx_tui.review.model import State
+from amx_tui.screens.review_card import alternative_lines
+from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.signs import BANDS, confidence_words
-
-# Lines of the screen that are no row and no text: borders, the key bar, and a margin around.
-AROUND = 9
+from amx_tui.widgets.signs import STATES
+from amx_tui.widgets.words import moment
 
 
-class CompareDialog(ModalScreen[None]):
-    """`pairs` are the rows of the two runs over the same targets."""
+class CompareScreen(Room):
+    """`shared` is what both runs drafted; the cursor begins at `target`, or at the first one."""
 
+    ROOM = "compare"
+    CSS_PATH = "history.tcss"
     BINDINGS = bindings_of("compare")
-    CSS_PATH = "dialog.tcss"
+    AUTO_FOCUS: ClassVar[str] = "#shared"
 
     def __init__(
-        self, before: int, after: int, pairs: Sequence[tuple[ReviewRow, ReviewRow]]
+        self,
+        history: History,
+        first: int,
+        second: int,
+        shared: tuple[Shared, ...],
+        target: Target | None = None,
     ) -> None:
         super().__init__()
-        self._before, self._after = before, after
-        self._pairs = pairs
+        self._history = history
+        self._runs = (first, second)
+        self._shared = shared
+        self._differ = sum(one.differs for one in shared)
+        self._begin = next((i for i, one in enumerate(shared) if one.target == target), 0)
+        self._is_swapped = False
+        self._comparison: Comparison | None = None
+        self._is_changed = True
 
-    def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
-            same = sum(_first(old) == _first(new) for old, new in self._pairs)
-            entitle(
-                box,
-                f"run {self._before} and run {self._after}",
-                f"{len(self._pairs)} in both · {same} with the same first text",
-            )
-            rows = RowList(self._draw)
-            room = max(self.app.size.height - AROUND, 4)
-            height = min(len(self._pairs), room * 2 // 5)
-            rows.styles.height = height
-            yield rows
-            page = Page(id="pair")
-            page.styles.height = room - height
-            yield page
-            yield KeyBar("compare", {})
+    def compose_body(self) -> ComposeResult:
+        with Container(id="compare"):
+            yield RowList(self._draw, id="shared")
+            with Container(id="readings"):
+                yield Page(id="first")
+                yield Page(id="second")
 
     def on_mount(self) -> None:
-        rows = self.query_one(RowList)
-        rows.show(len(self._pairs))
-        rows.focus()
-        self.call_after_refresh(self._show, 0)
+        rows = self.query_one("#shared", RowList)
+        rows.show(len(self._shared), cursor=self._begin)
+        same = len(self._shared) - self._differ
+        entitle(rows, f"{self._differ} differ · {same} the same")
+
+    def heard(self, event: SessionEvent) -> None:
+        if isinstance(event, RowsChanged):
+            self._is_changed = True
+
+    @property
+    def _at(self) -> Shared:
+        return self._shared[self.query_one("#shared", RowList).cursor]
 
     def _draw(self, index: int, width: int) -> Line:
-        old, new = self._pairs[index]
-        path_width = min(max(width // 4, 14), 32)
-        half = max((width - path_width - 5) // 2, 10)
-        is_same = _first(old) == _first(new)
+        shared = self._shared[index]
+        sign, ink = ("≠ ", "warn") if shared.differs else ("= ", "dim")
         return [
-            (f" {'=' if is_same else '≠'} ", "dim" if is_same else "accent"),
-            (fit(old.target.path, path_width) + " ", ""),
-            (fit(_first(old), half) + " ", "dim"),
-            (fit(_first(new), half), "dim" if is_same else ""),
+            (f" {sign}", ink),
+            (fit(shared.target.path, width - 3), "" if shared.differs else "dim"),
         ]
 
-    @on(RowList.Moved)
-    def _moved(self, event: RowList.Moved) -> None:
-        self._show(event.index)
+    def show_state(self) -> None:
+        if self._is_changed:
+            self._is_changed = False
+            self.do(partial(self._read, self._at), only="readings")
+        self._show_readings()
 
-    def _show(self, index: int) -> None:
-        old, new = self._pairs[index]
-        rows: list[Line] = []
-        for run, row in ((self._before, old), (self._after, new)):
-            rows.append([(f"run {run} · {one_line(row.model)}", "dim")])
-            for alternative in row.suggestion.alternatives:
-                sign, ink = BANDS[alternative.confidence.band]
-                words = confidence_words(alternative.confidence)
-                rows.append([(f"  {sign} {words}  ", ink), (one_line(alternative.text), "")])
-        if _first(old) and _first(new) and _first(old) != _first(new):
-            rows.append([("change  ", "dim"), *difference(_first(old), _first(new))])
-        page = self.query_one("#pair", Page)
-        page.jump(0)
-        page.show(rows)
+    async def _read(self, shared: Shared) -> None:
+        found = await asyncio.to_thread(self._history.compare, [shared])
+        self._comparison = found[0] if found else None
+        self._show_readings()
+
+    @on(RowList.Moved, "#shared")
+    def _moved(self) -> None:
+        for page in self.query(Page):
+            page.jump(0)
+        self.do(partial(self._read, self._at), only="readings")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_readings)
+
+    def _show_readings(self) -> None:
+        comparison = self._comparison
+        if comparison is None or not self.is_attached:
+            return
+        readings = [comparison.first, comparison.second]
+        if self._is_swapped:
+            readings.reverse()
+        for page, reading in zip(self.query(Page), readings, strict=True):
+            words = [f"run {reading.run}", one_line(reading.model, 60), reading.effort]
+            below = f"{comparison.target.path} · {moment(reading.at)}"
+            entitle(page, " · ".join(part for part in words if part), below)
+            page.show(_reading_lines(comparison, reading, page.scrollable_content_region.width))
+
+    @on(RowList.Chosen, "#shared")
+    def _chosen(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        from amx_tui.screens.review import show_in_review
+
+        show_in_review(self, None, self._at.target)
 
     def action_more(self) -> None:
-        page = self.query_one("#pair", Page)
-        is_at_its_end = page.scroll_offset.y >= page.max_scroll_y
-        page.jump(0 if is_at_its_end else page.scroll_offset.y + max(page.size.height - 1, 1))
+        """The next page of both, and after the longer one's end the beginning."""
+        pages = list(self.query(Page))
+        is_end = all(page.scroll_offset.y >= page.max_scroll_y for page in pages)
+        for page in pages:
+            page.jump(0 if is_end else page.scroll_offset.y + max(page.size.height - 1, 1))
 
-    def action_leave(self) -> None:
+    def action_swap(self) -> None:
+        self._is_swapped = not self._is_swapped
+        self._show_readings()
+
+    def action_back(self) -> None:
         self.dismiss()
 
 
-def _first(row: ReviewRow) -> str:
-    alternatives = row.suggestion.alternatives
-    return one_line(alternatives[0].text) if alternatives else ""
+def _reading_lines(comparison: Comparison, reading: Reading, width: int) -> list[Line]:
+    """The alternatives of one run, and below the one that was decided on what was decided."""
+    taken = comparison.taken(reading)
+    rows: list[Line] = []
+    for index, alternative in enumerate(reading.alternatives):
+        is_taken = index == taken
+        rows += alternative_lines(index, alternative, width, is_marked=is_taken, is_taken=is_taken)
+        rows.append([])
+    if not reading.alternatives:
+        rows.append([("The model had nothing to say.", "warn")])
+    decision, run = comparison.decision, comparison.decided_on
+    if decision is None:
+        return rows
+    is_elsewhere = run not in (comparison.first.run, comparison.second.run)
+    if run == reading.run or is_elsewhere:
+        state = State.WRITTEN if comparison.written else State(decision.verdict.value)
+        sign, ink = STATES[state]
+        text = one_line(decision.text or "") if taken is None else ""  # it stands above
+        source = "" if run == reading.run else f" on run {run}" if run else " without a draft"
+        rows.append([(f"{sign} {state.value}{source}", ink), (f"  {text}", "")])
+    return rows

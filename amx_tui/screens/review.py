@@ -119,7 +119,7 @@ class ReviewScreen(Room):
             if self._is_making:
                 self._goal = standing
                 return
-            if len(self.session.rows) > MADE_AT_ONCE:
+            if self._wanted.run is not None or len(self.session.rows) > MADE_AT_ONCE:
                 self._goal = standing
                 self._is_making = True
                 self.do(self._make)
@@ -139,7 +139,7 @@ class ReviewScreen(Room):
             self._is_making = False
         del self._changed[:changed]
         if made.wanted != self._wanted:  # a key said otherwise meanwhile
-            if made.wanted.order is not self._wanted.order:
+            if made.wanted.source != self._wanted.source:
                 self.show_now()
                 return
             made.filter(self._wanted)
@@ -160,13 +160,17 @@ class ReviewScreen(Room):
         if place is None:
             place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
-        if listing.total:
+        if listing.total or self._wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
         rows.show(len(listing), cursor=place, stays=stays, empty=empty)
         counts = listing.counts
         parts = [f"{listing.total} suggestions"]
+        if self._wanted.run is not None:
+            parts[0] = f"run {self._wanted.run}: {parts[0]}"
         parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
         shown = self._wanted.in_words()
+        if self._wanted.run is not None:
+            shown += " (esc: all runs)"
         below = [f"showing: {shown}" if shown else "", f"{len(listing)} listed"]
         if self._picked:
             below = [f"{len(self._picked)} marked"]
@@ -275,6 +279,7 @@ class ReviewScreen(Room):
                 text=text,
                 alternative=alternative,
                 previous={row.target: previous},
+                run=row.run,
             )
             self._go_on(row.target)
 
@@ -430,6 +435,25 @@ class ReviewScreen(Room):
             return
         self.app.push_screen(PassagesDialog(row.target.table, passages))
 
+    def action_versions(self) -> None:
+        if (row := self._row) is not None:
+            self.do(partial(self._compare, row), only="compare")
+
+    async def _compare(self, row: ReviewRow) -> None:
+        """What is listed here beside the draft before it or, where there is none, the next one."""
+        from amx_tui.review.history import History
+        from amx_tui.screens.compare import CompareScreen
+
+        history = History(self.session.workspace.store, self.session.connector.identity)
+        runs = await asyncio.to_thread(history.runs_of, row.target)
+        if row.run not in runs or len(runs) < 2:
+            say(self, f"Only one run has drafted {row.target.path}.")
+            return
+        place = min(runs.index(row.run), len(runs) - 2)
+        second, first = runs[place], runs[place + 1]
+        shared = await asyncio.to_thread(history.shared, first, second)
+        self.app.push_screen(CompareScreen(history, first, second, shared, row.target))
+
     def action_copy(self) -> None:
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None
@@ -489,7 +513,7 @@ class ReviewScreen(Room):
         if self._ready() is None or self._listing is None:
             return
         if self._picked:
-            rows = [self.session.rows[t] for t in self._picked if t in self.session.rows]
+            rows = [self._listing.rows[t] for t in self._picked if t in self._listing.rows]
             rows.sort(key=lambda row: self.session.index.place_of(row.target))
         elif self._wanted.is_filter:
             rows = [row for row in self._listing if row.state is State.TODO]
@@ -562,21 +586,28 @@ class ReviewScreen(Room):
 
     # Finding. ------------------------------------------------------------------------------------
 
-    def show_run(self, run: int) -> None:
-        """Lists what a run drafted, as far as no later one drafted it again."""
-        self._wanted = Wanted(run=run)
-        self._listing, self._is_new = None, True
-        self.call_after_refresh(self.show_now)
-
     def _want(self, wanted: Wanted) -> None:
         """Lists what is wanted from now on."""
-        order = self._wanted.order
+        source = self._wanted.source
+        if wanted.run != self._wanted.run:
+            self._picked.clear()  # another draft of these would be decided on
         self._wanted = wanted
-        if self._listing is not None and wanted.order is order:
+        if self._listing is not None and wanted.source == source:
             self._listing.filter(wanted)
         else:
             self._listing = None
         self.show_now()
+
+    def list_run(self, run: int | None, target: Target | None = None) -> None:
+        """Lists what a run drafted, None for the newest of all runs, when this screen is shown next; the
+        cursor goes to `target`."""
+        self._picked.clear()
+        self._wanted, self._listing = Wanted(run=run), None
+        self._goal = target
+        self._is_new = target is None
+        for field in self.query("#filter").results(Input):
+            field.value = ""
+            field.display = False
 
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
@@ -613,3 +644,14 @@ class ReviewScreen(Room):
             self._want(Wanted())
         else:
             self.desk.go("browse")
+
+
+def show_in_review(room: Room, run: int | None, target: Target | None = None) -> None:
+    """Leaves `room` for Review; see `ReviewScreen.list_run`."""
+
+    def there() -> None:
+        screen = room.app.screen
+        assert isinstance(screen, ReviewScreen)
+        screen.list_run(run, target)
+
+    room.desk.go("review", there)

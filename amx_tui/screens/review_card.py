@@ -34,7 +34,15 @@ def card_of(
     rows.append([])
     alternatives = row.suggestion.alternatives
     for index, alternative in enumerate(alternatives):
-        rows += _alternative(row, index, alternative, width, is_marked=index == marked)
+        taken = row.decision  # perhaps on another draft, whose alternatives were other ones
+        rows += alternative_lines(
+            index,
+            alternative,
+            width,
+            is_marked=index == marked,
+            is_taken=taken is not None
+            and (taken.alternative, taken.text) == (index, alternative.text),
+        )
     if not alternatives and row.run is not None:
         rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
     text = alternatives[marked].text if marked < len(alternatives) else ""
@@ -81,16 +89,16 @@ def _facts(session: Session, table: Table | None, column: Column | None) -> list
     return facts
 
 
-def _alternative(
-    row: ReviewRow, index: int, alternative: Alternative, width: int, *, is_marked: bool
+def alternative_lines(
+    index: int, alternative: Alternative, width: int, *, is_marked: bool, is_taken: bool
 ) -> list[Line]:
-    decided = row.decision is not None and row.decision.alternative == index
+    """Number, confidence and reason of an alternative, and its text; `width` in cells."""
     sign, ink = BANDS[alternative.confidence.band]
     head = [
         ("▸ " if is_marked else "  ", "accent"),
         (f"{index + 1} ", "key"),
         (f"{sign} {confidence_words(alternative.confidence)}", ink),
-        ("  ✓ accepted" if decided else "", "good"),
+        ("  ✓ accepted" if is_taken else "", "good"),
     ]
     room = max(width - INDENT - 1, 20)
     reason = wrap(one_line(alternative.reason), room) if alternative.reason else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
@@ -16,6 +16,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative, Band
 from amx_tui.review.model import ReviewRow, State
+from amx_tui.screens.run_rows import RunRows
 
 
 class Kind(StrEnum):
@@ -39,9 +40,14 @@ class Wanted:
     kind: Kind | None = None
     schema: str | None = None
     table: Target | None = None
-    run: int | None = None
     words: str = ""
     order: Order = Order.PATH
+    run: int | None = None
+
+    @property
+    def source(self) -> object:
+        """What a list is made from; another one has to be made for another."""
+        return self.order, self.run
 
     @property
     def is_filter(self) -> bool:
@@ -67,17 +73,20 @@ class _Entry:
 
 
 class Suggestions:
-    """All rows of the session as they were when it was made, and what `update` was told of since.
+    """All rows of the session, or of one run, as they were when it was made, and what `update` was told of
+    since.
 
-    Making it costs about a second for 100 000 rows: in a thread then. `wanted` changes by `filter`.
+    Making it costs about a second for 100 000 rows, and that of a run reads the store: in a thread then.
+    `wanted` changes by `filter`.
     """
 
     def __init__(self, session: Session, wanted: Wanted) -> None:
         self._session = session
         self.wanted = wanted
+        self._of_run = RunRows(session, wanted.run) if wanted.run is not None else None
         self.counts: Counter[State] = Counter()
         self._of: dict[Target, _Entry] = {}
-        for row in tuple(session.rows.values()):
+        for row in tuple(self.rows.values()):
             entry = self._of[row.target] = self._entry(row)
             self.counts[entry.state] += 1
         self._all = _sorted(list(self._of.values()))
@@ -87,10 +96,15 @@ class Suggestions:
         return len(self._shown)
 
     def __getitem__(self, place: int) -> ReviewRow:
-        return self._session.rows[self._shown[place].target]
+        return self.rows[self._shown[place].target]
 
     def __iter__(self) -> Iterator[ReviewRow]:
-        return (self._session.rows[entry.target] for entry in self._shown)
+        return (self.rows[entry.target] for entry in self._shown)
+
+    @property
+    def rows(self) -> Mapping[Target, ReviewRow]:
+        """All that there are to list, listed or not."""
+        return self._session.rows if self._of_run is None else self._of_run
 
     @property
     def total(self) -> int:
@@ -100,8 +114,8 @@ class Suggestions:
         return self._of[target].state
 
     def filter(self, wanted: Wanted) -> None:
-        """Lists what is wanted now; another order needs another `Suggestions`."""
-        assert wanted.order is self.wanted.order
+        """Lists what is wanted now; another source needs another `Suggestions`."""
+        assert wanted.source == self.wanted.source
         # Words that were only typed on leave out some more of what is listed.
         is_narrower = wanted.words.startswith(self.wanted.words) and wanted == _with_words(
             self.wanted, wanted.words
@@ -118,7 +132,7 @@ class Suggestions:
                 self.counts[old.state] -= 1
                 _remove(self._all, old)
                 _remove(self._shown, old)
-            row = self._session.rows.get(target)
+            row = self.rows.get(target)
             if row is None:  # undone, and never drafted
                 continue
             new = self._of[target] = self._entry(row)
@@ -177,9 +191,6 @@ class Suggestions:
             entries = [entry for entry in entries if entry.target.is_table == is_table]
         if wanted.schema is not None:
             entries = [entry for entry in entries if entry.target.schema == wanted.schema]
-        if wanted.run is not None:
-            rows = self._session.rows
-            entries = [entry for entry in entries if rows[entry.target].run == wanted.run]
         if wanted.table is not None:
             entries = [entry for entry in entries if entry.target.of_table == wanted.table]
         return list(entries) if entries is self._all else entries

@@ -53,6 +53,7 @@ class ShowDialog(ModalScreen[None]):
         super().__init__()
         self._wanted = wanted
         self._choose = choose
+        runs = [wanted.run] if wanted.run is not None else []
         tables = [found for found in dict.fromkeys((wanted.table, table)) if found is not None]
         states = [state for state in State if counts.get(state) or state is wanted.state]
         self._choices = [
@@ -61,6 +62,7 @@ class ShowDialog(ModalScreen[None]):
             *_of("kind", "kind", Kind, lambda kind: kind.value),
             *(_of("schema", "schema", schemas, one_line) if len(schemas) > 1 else ()),
             *_of("table", "table", tables, lambda found: f"only {one_line(found.table, 60)}"),
+            *_of("run", "run", runs, lambda run: f"only run {run}"),
             *_of("order", "order", Order, lambda order: order.value, with_all=False),
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Catalog
-from amx_tui.drafting.model import Confidence, Signal
+from amx_tui.drafting.model import Alternative, Confidence, Signal
 from amx_tui.review.model import ReviewRow
 from amx_tui.shell.plain import path_of, target_json
 
@@ -41,17 +41,18 @@ def row_json(row: ReviewRow, catalog: Catalog) -> dict[str, object]:
         "state": row.state_over(catalog.comment(row.target)).value,
         "run": row.run,
         "model": row.model or None,
-        "alternatives": [
-            {
-                "text": alternative.text,
-                "confidence": alternative.confidence.band.value,
-                "signal": alternative.confidence.signal.value,
-                "score": alternative.confidence.score,
-                "reason": alternative.reason,
-            }
-            for alternative in row.suggestion.alternatives
-        ],
+        "alternatives": [alternative_json(one) for one in row.suggestion.alternatives],
         "text": decision.text if decision is not None else None,
+    }
+
+
+def alternative_json(alternative: Alternative) -> dict[str, object]:
+    return {
+        "text": alternative.text,
+        "confidence": alternative.confidence.band.value,
+        "signal": alternative.confidence.signal.value,
+        "score": alternative.confidence.score,
+        "reason": alternative.reason,
     }
 
 

@@ -282,11 +282,11 @@ SCREENS = {
             ("same", "same_name", "SameNameDialog"),
             ("show", "show", "ShowDialog"),
             ("passages", "documents", "PassagesDialog"),
-            ("compare", "compare", "CompareDialog"),
             ("offers", "offers", "OffersDialog"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
             ("finding", "doctor", "Finding"),
+            ("compare", "compare", "CompareScreen"),
         )
     },
     "list": RowList,

@@ -61,7 +61,6 @@ wanted = st.builds(
     kind=st.none() | st.sampled_from(list(Kind)),
     schema=st.none() | st.sampled_from(["main", "old"]),
     table=st.none() | st.just(Target("main", "T2")),
-    run=st.none() | st.sampled_from([1, 2]),
     words=st.sampled_from(["", "c", "client", "mandt client", "T2.ZU"]),
 )
 

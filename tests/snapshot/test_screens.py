@@ -32,8 +32,6 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Failure, FailureKind, Phase, Usage
 from amx_tui.review.model import Verdict
 from amx_tui.screens.browse import BrowseScreen
-from amx_tui.widgets.page import Page
-from amx_tui.widgets.rows import RowList
 from tests.snapshot.conftest import (
     SIZES,
     START,
@@ -438,22 +436,6 @@ def test_help_lists_every_key_of_the_screen(
 
 
 @both_sizes
-def test_two_runs_stand_side_by_side(
-    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
-) -> None:
-    record_run(reviewed, draft_of(reviewed, ["T052"]))
-
-    async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "H", "HistoryScreen")
-        await until(pilot, lambda: pilot.app.screen.query_one("#runs", RowList).count == 2)
-        await pilot.press("c")
-        await until(pilot, lambda: on(pilot, "CompareDialog"))
-        await until(pilot, lambda: "run 2" in pilot.app.screen.query_one("#pair", Page).text)
-
-    picture(snap_compare, reviewed, size, act)
-
-
-@both_sizes
 def test_drafting_again_takes_a_hint_and_what_was_said_before(
     snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
 ) -> None:
@@ -468,17 +450,6 @@ def test_drafting_again_takes_a_hint_and_what_was_said_before(
             pilot, lambda: "word for word" in str(pilot.app.screen.query_one("#sent").border_title)
         )
         await until(pilot, lambda: bool(reviewed.accounts))
-
-    picture(snap_compare, reviewed, size, act)
-
-
-@both_sizes
-def test_history_lists_runs_with_their_cost(
-    snap_compare: Compare, reviewed: Workspace, size: tuple[int, int]
-) -> None:
-    async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "H", "HistoryScreen")
-        await until(pilot, lambda: "1 run" in str(pilot.app.screen.query_one("#list").border_title))
 
     picture(snap_compare, reviewed, size, act)
 
