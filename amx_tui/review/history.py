@@ -18,7 +18,7 @@ from amx_tui.drafting.model import Alternative, RunState
 from amx_tui.review.file import StoreFile
 from amx_tui.review.model import Decision, JournalEntry, RunRecord, State
 from amx_tui.review.packing import unpack_alternatives
-from amx_tui.review.part import STANDING
+from amx_tui.review.part import LAST_WRITE, STANDING
 from amx_tui.review.records import (
     Row,
     pack,
@@ -96,7 +96,6 @@ class Comparison:
         return number if reading.alternatives[number].text == decision.text else None
 
 
-_LAST_WRITE = "(SELECT max(id) FROM writes WHERE target = t.id AND outcome = 'written')"
 _CHOSEN = "(SELECT value FROM json_each(:numbers))"
 _PATH = "t.schema_name || '.' || t.table_name || '.' || t.column_name"
 
@@ -125,7 +124,7 @@ SELECT s.run,
 FROM (SELECT DISTINCT run, target FROM suggestions WHERE run IN {_CHOSEN}) s
 JOIN targets t ON t.id = s.target
 LEFT JOIN decisions d ON d.id = {STANDING}
-LEFT JOIN writes w ON w.id = {_LAST_WRITE}
+LEFT JOIN writes w ON w.id = {LAST_WRITE}
 GROUP BY s.run, state
 """
 
@@ -168,7 +167,7 @@ SELECT d.id, t.schema_name, t.table_name, t.column_name, d.verdict, d.text, d.al
 FROM suggestions s
 JOIN targets t ON t.id = s.target
 JOIN decisions d ON d.id = {STANDING}
-LEFT JOIN writes w ON w.id = {_LAST_WRITE}
+LEFT JOIN writes w ON w.id = {LAST_WRITE}
 WHERE s.id = ? AND d.verdict <> 'open'
 """
 

@@ -116,7 +116,7 @@ def run_card(run: PastRun) -> list[Line]:
         ],
     ]
     if run.hint:
-        lines.append([("told    ", "dim"), (one_line(run.hint), "")])
+        lines.append([("hint  ", "dim"), (one_line(run.hint), "")])
     if run.failure:
         lines.append([(one_line(run.failure), "warn")])
     lines.append(counts or [("It drafted nothing.", "dim")])

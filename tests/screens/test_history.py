@@ -9,7 +9,9 @@ from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Change, Outcome, Target, Written
 from amx_tui.commands.workspace import Workspace
 from amx_tui.drafting.model import RunEnded, RunState, Suggestion, SuggestionDrafted
+from amx_tui.review.history import History
 from amx_tui.review.model import State, Verdict
+from amx_tui.screens.ask import Ask
 from amx_tui.screens.compare import CompareScreen
 from amx_tui.screens.history import HistoryScreen
 from amx_tui.screens.review import ReviewScreen
@@ -99,6 +101,30 @@ async def test_a_run_is_reviewed_again_with_its_own_drafts(reviewed: Workspace) 
         assert screen.listing.rows[bukrs].run == 2
         await pilot.press("H")
         await until(pilot, lambda: "1 accepted" in card(pilot))
+
+
+async def test_why_something_was_rejected_stays_with_the_draft_that_was_looked_at(
+    reviewed: Workspace,
+) -> None:
+    draft_again(reviewed)
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await open_history(pilot, 2)
+        await pilot.press("j", "enter")
+        await until(
+            pilot, lambda: isinstance(pilot.app.screen, ReviewScreen) and bool(listed(pilot))
+        )
+        session, target = session_of(pilot), listed(pilot)[0]
+        await pilot.press("g", "r")
+        await until(pilot, lambda: session.rows[target].state is State.REJECTED)
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press(*"vague", "enter")
+        await until(
+            pilot, lambda: getattr(session.rows[target].decision, "reason", None) == "vague"
+        )
+        history = History(session.workspace.store, session.connector.identity)
+        (seen,) = history.compare([s for s in history.shared(1, 2) if s.target == target])
+        assert seen.decided_on == 1
 
 
 async def test_runs_tell_where_their_drafts_stand_and_what_they_cost(reviewed: Workspace) -> None:
