@@ -340,8 +340,9 @@ class ReviewScreen(Room):
         """Of this one where it is rejected, else of the one that was rejected last: whoever rejects
         fifty in a row never has to say anything."""
         rows = [self._row]
-        if self._rejected is not None and self._listing is not None:
-            rows.append(self._listing.rows.get(self._rejected))
+        if self._rejected is not None:
+            known = self._listing.rows if self._listing is not None else self.session.rows
+            rows.append(known.get(self._rejected))
         for row in rows:
             if row is not None and row.state is State.REJECTED:
                 self._ask_why(row)
