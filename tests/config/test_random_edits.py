@@ -209,8 +209,9 @@ def _compare_values(old: Config, new: Config, change: Change[Any]) -> None:
     others: Callable[[Config], Any] = lambda c: (  # noqa: E731
         {k: _plain(v) for k, v in (c.connections if is_profile else c.profiles).items()},
         c.active_connection if is_profile else c.active_profile,
-        c.documents,
-        c.code,
+        # What links folders to a connection follows its name.
+        replace(c.documents, linked={}),
+        replace(c.code, linked={}),
     )
     assert others(old) == others(new)
     now = new.active_profile if is_profile else new.active_connection

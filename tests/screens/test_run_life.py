@@ -182,7 +182,7 @@ async def test_what_another_process_drafted_meanwhile_is_not_paid_again(
 async def open_rest_from_history(pilot: Pilot[None]) -> None:
     await pilot.press("H")
     await until(pilot, lambda: bool(pilot.app.screen.query("#runs")))
-    await until(pilot, lambda: "1 run " in title(pilot, "#list"))
+    await until(pilot, lambda: "1 run " in title(pilot, "#runs"))
     await pilot.press("t")
     await until(pilot, lambda: bool(pilot.app.screen.query("#facts")))
     await until(pilot, lambda: "word for word" in title(pilot, "#sent"))

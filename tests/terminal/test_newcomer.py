@@ -138,7 +138,7 @@ def test_from_an_empty_home_to_an_accepted_comment(
             assert text in unescaped, content
 
     # It never was anything but a demo.
-    for key, words in (("H", "runs of demo.db"), ("P", "LLM profiles"), ("$", "USD per million")):
+    for key, words in (("H", "1 run of demo.db"), ("P", "LLM profiles"), ("$", "USD per million")):
         terminal.press(key)
         sees(words)
     terminal.press("?")
