@@ -25,6 +25,7 @@ from amx_tui.screens.browse_rows import (
 )
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.line_input import LineInput
 from amx_tui.widgets.plain import Line, Plain, entitle, say
 from amx_tui.widgets.rows import HeadLine, RowList
 from amx_tui.widgets.words import moment
@@ -49,7 +50,7 @@ class BrowseScreen(Room):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="browse"):
             with VerticalGroup(id="schema"):
-                yield Input(placeholder="filter tables and columns", id="filter", compact=True)
+                yield LineInput(placeholder="filter tables and columns", id="filter", compact=True)
                 yield RowList(self._draw_entry, empty="reading the schema …", id="tables")
             with VerticalGroup(id="inside"):
                 yield HeadLine(self._draw_heads, id="heads")

@@ -25,6 +25,7 @@ from amx_tui.screens.history_lines import (
 from amx_tui.screens.paged import Paged
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.line_input import LineInput
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Frame, Line, entitle, say
 from amx_tui.widgets.rows import HeadLine, RowList
@@ -57,7 +58,7 @@ class HistoryScreen(Room):
         self._read_after = 0.0  # what costs much to read is not read all the time
 
     def compose_body(self) -> ComposeResult:
-        yield Input(placeholder="target, text, profile, model, who", id="filter", compact=True)
+        yield LineInput(placeholder="target, text, profile, model, who", id="filter", compact=True)
         with Frame(id="runs", classes="list"):
             yield HeadLine(run_head)
             yield RowList(self._draw_run, id="run-rows")

@@ -28,6 +28,7 @@ from amx_tui.screens.review_card import card_of
 from amx_tui.screens.review_listing import Suggestions, Wanted, decided_text, shown_alternative
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
+from amx_tui.widgets.line_input import LineInput
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Frame, Line, entitle, fit, say
 from amx_tui.widgets.rows import RowList
@@ -64,7 +65,7 @@ class ReviewScreen(Room):
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
             with Frame(id="list"):
-                yield Input(placeholder="filter by text", id="filter", compact=True)
+                yield LineInput(placeholder="filter by text", id="filter", compact=True)
                 yield RowList(self._draw_row, id="suggestions")
             yield Page(id="card")
 

@@ -11,10 +11,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import Input
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.widgets.hidden import Hidden
+from amx_tui.widgets.line_input import LineInput
 from amx_tui.widgets.plain import Line
 from amx_tui.widgets.rows import Inked
 
@@ -58,7 +58,7 @@ class Choice:
     about: Sequence[Line] = ()
 
 
-class TextField(Input):
+class TextField(LineInput):
     """One line of text. A paste loses its line ends and the white space around it, and says so."""
 
     class Cleaned(Message):
