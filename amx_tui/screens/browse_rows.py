@@ -97,7 +97,7 @@ def _beside(session: Session, table: Table, found: Coverage) -> tuple[str, str, 
     if session.marked:
         marks = sum(1 for target in targets_of(table) if target in session.marked)
     count = f"{found.described}/{found.total} " if table.columns else " "
-    kind = "" if table.kind == "table" else f"{table.kind.value} "
+    kind = "" if table.kind == "table" else f" {table.kind.value} "
     return (f"●{marks} " if marks else ""), count, kind
 
 
