@@ -116,21 +116,27 @@ class ReviewScreen(Room):
         # Not the target of the card: a key may have moved the cursor on before the card follows.
         standing = self._goal or (self._row.target if self._row else None)
         stays, self._goal = self._goal is None, None
+        listing = self._followed()
+        if listing is None:
+            self._goal = standing
+        else:
+            self._show_list(listing, standing, stays=stays)
+
+    def _followed(self) -> Suggestions | None:
+        """The list with all that changed; None while a long one is being made."""
         if self._listing is None:
             if self._is_making:
-                self._goal = standing
-                return
+                return None
             if self._wanted.run is not None or len(self.session.rows) > MADE_AT_ONCE:
-                self._goal = standing
                 self._is_making = True
                 self.do(self._make)
-                return
+                return None
             self._changed.clear()
             self._listing = Suggestions(self.session, self._wanted)
         if self._changed:
             self._listing.update(dict.fromkeys(self._changed))
             self._changed.clear()
-        self._show_list(self._listing, standing, stays=stays)
+        return self._listing
 
     async def _make(self) -> None:
         try:
@@ -255,7 +261,8 @@ class ReviewScreen(Room):
         if time.monotonic() < self._grace_until:
             return None
         # Something may have come since the card was drawn: the key is for what was seen.
-        self._arrange()
+        if self._changed or self._listing is None:
+            self._arrange()
         return self._row
 
     def _seen_at(self, target: Target) -> str | None:
@@ -288,8 +295,7 @@ class ReviewScreen(Room):
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
-        self._arrange()
-        listing = self._listing
+        listing = self._followed()
         following = listing.next_undecided(target) if listing is not None else None
         self._goal = following or target
         self._marked = 0

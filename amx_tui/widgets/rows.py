@@ -6,7 +6,8 @@ it does not know. (Textual's own lists stall at 10 000 rows: measured in 8.2.8.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -59,6 +60,7 @@ class Inked(Framed, ScrollView, can_focus=False):
         # Textual works both out anew for each line that it draws.
         self._base: Style | None = None
         self._inks: dict[str, Style] = {}
+        self._measured: int | None = None  # `room`, while one line is looked at after the other
 
     def look(self, y: int) -> object:
         """All that the drawing of a line of the view depends on, but the colours."""
@@ -76,12 +78,26 @@ class Inked(Framed, ScrollView, can_focus=False):
         """Draws those lines again that look otherwise than they are drawn."""
         width, height = self.size
         first = None  # of neighbours that changed
-        for y in range(height + 1):
-            if y < height and self._drawn.get(y) != self.look(y):
-                first = y if first is None else first
-            elif first is not None:
-                self.refresh(Region(0, first, width, y - first))
-                first = None
+        with self._measuring():
+            for y in range(height + 1):
+                if y < height and self._drawn.get(y) != self.look(y):
+                    first = y if first is None else first
+                elif first is not None:
+                    self.refresh(Region(0, first, width, y - first))
+                    first = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        with self._measuring():
+            return super().render_lines(crop)
+
+    @contextmanager
+    def _measuring(self) -> Iterator[None]:
+        """Textual works the room out anew each time, which takes longer than looking at a line."""
+        before, self._measured = self._measured, self.room
+        try:
+            yield
+        finally:
+            self._measured = before
 
     def refresh(
         self,
@@ -112,6 +128,8 @@ class Inked(Framed, ScrollView, can_focus=False):
     @property
     def room(self) -> int:
         """Cells that a line has, beside the scroll bar."""
+        if self._measured is not None:
+            return self._measured
         return self.scrollable_content_region.width
 
     def ink(self, name: str) -> Style:
