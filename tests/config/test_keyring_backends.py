@@ -94,6 +94,12 @@ def test_a_keyring_that_keeps_no_secret_gets_none(backend: str, clean_environmen
     assert not (clean_environment / ".amx" / "config.yml").exists()
 
 
+_OWNED = (
+    "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus"
+    " org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets"
+)
+
+
 def test_the_secret_service_of_a_desktop_keeps_keys(
     clean_environment: Path, tmp_path: Path
 ) -> None:
@@ -102,9 +108,13 @@ def test_the_secret_service_of_a_desktop_keeps_keys(
             pytest.skip(f"{program} is missing; .ci/run installs it")
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)
-    # The session of a desktop: its bus, its keyring unlocked with the person's password, the steps.
+    # The session of a desktop: its bus, its keyring unlocked with the person's password and at the bus
+    # (before that, the bus would start another one, which is locked), the steps.
     script = (
         "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 || exit 77\n"
+        f"n=0; until {_OWNED} | grep -q true; do\n"
+        "  n=$((n + 1)); [ $n -lt 200 ] || exit 77; sleep 0.05\n"
+        "done\n"
         'for step in state save k rename k2 remove; do "$0" -c "$1" $step || exit 1; done'
     )
     done = subprocess.run(
