@@ -113,7 +113,7 @@ def test_40_columns_and_10_lines_crash_no_screen(
     for key, words in (
         ("enter", "run 1"),
         ("R", "suggestions"),
-        ("e", "BKPF"),
+        ("e", "▔▔▔"),
         ("escape", "suggestions"),
         ("W", "to write"),
         ("x", "Export"),
@@ -128,6 +128,8 @@ def test_40_columns_and_10_lines_crash_no_screen(
         ("D", "run 1"),
         ("B", "schema"),
     ):
+        # What stands there already would not tell that the key has done its work.
+        assert words not in terminal.screen(), (key, words)
         terminal.press(key)
         terminal.wait_for(words)
     terminal.press("q")
