@@ -123,7 +123,7 @@ def test_from_an_empty_home_to_an_accepted_comment(
     # And they take it with them.
     for name, downs in (("texts.sql", 0), ("texts.md", 3)):
         terminal.press("W")
-        sees("0 to write")
+        sees("0 to write", "x export…")
         terminal.press("x")
         sees("Export")
         terminal.press(*["down"] * downs)

@@ -52,6 +52,8 @@ def test_the_pages_answers_make_the_pages_block(
     terminal.wait_for_field("api.moonshot.cn")
     terminal.press("enter")
     terminal.wait_for("https://platform.moonshot.cn/console/api-keys")
+    # What is beside the field tells that it has the focus.
+    terminal.wait_for("Paste it; it is not shown")
     terminal.type(CANARY)
     terminal.wait_for("•" * len(CANARY))
     terminal.press("enter")
