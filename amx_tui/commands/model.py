@@ -40,6 +40,13 @@ class CatalogFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptsFailed:
+    """What the models say is no longer kept; the run goes on."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceRead:
     table: Target
 
@@ -68,7 +75,8 @@ class DocumentsRead:
 
 
 SessionEvent: TypeAlias = (
-    "CatalogRead | CatalogFailed | EvidenceRead | RowsChanged | DocumentsRead | RunEvent"
+    "CatalogRead | CatalogFailed | TranscriptsFailed | EvidenceRead | RowsChanged | DocumentsRead"
+    " | RunEvent"
 )
 
 

@@ -36,6 +36,7 @@ from amx_tui.commands.model import (
     NotReady,
     RowsChanged,
     SessionEvent,
+    TranscriptsFailed,
 )
 from amx_tui.commands.reading import CatalogReader, Reading
 from amx_tui.commands.texts import BatchTexts, request_text
@@ -436,10 +437,14 @@ class Session:
 
         async def drive(run: Run, board: Board) -> None:
             number = 0
+            is_kept = True
             try:
                 async with contextlib.aclosing(run.events()) as events:
                     async for event in events:
                         board.apply(event)
+                        if is_kept and (problem := recorder.transcript_problem) is not None:
+                            is_kept = False
+                            self._tell(TranscriptsFailed(problem))
                         match event:
                             case RunStarted(run=number):
                                 pass

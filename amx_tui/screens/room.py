@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from amx_tui.base.problem import Problem
-from amx_tui.commands.model import CatalogFailed, SessionEvent
+from amx_tui.commands.model import CatalogFailed, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.widgets.bars import KeyBar, TopBar, Whereabouts
@@ -117,7 +117,8 @@ class Room(Screen[None]):
 
     def _hear(self, event: SessionEvent) -> None:
         self._is_stale = True
-        if isinstance(event, CatalogFailed) and is_seen(self):  # what is on the screen stays there
+        if isinstance(event, CatalogFailed | TranscriptsFailed) and is_seen(self):
+            # What is on the screen stays there.
             say(self, tell(event.problem), title=event.problem.what, severity="error")
         self.heard(event)
 

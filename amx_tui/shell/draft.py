@@ -15,7 +15,7 @@ from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
 from amx_tui.commands.drafting import prepare_draft, size_words
-from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent
+from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
@@ -224,6 +224,8 @@ async def _send(options: argparse.Namespace, session: Session, draft: Draft) -> 
         for line in board.log[told:]:
             say(one_line(line.text), quietly=options.json)
         told = len(board.log)
+        if isinstance(event, TranscriptsFailed):
+            say(str(event.problem), quietly=True)
         if isinstance(event, RunEnded):
             ended.set()
 

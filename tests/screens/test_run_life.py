@@ -83,6 +83,21 @@ async def test_t_asks_again_for_the_batch_that_failed(
         assert drafted(pilot) == 2 and len(server.calls) == sent + 1
 
 
+async def test_a_transcript_that_cannot_be_kept_is_told_and_the_run_goes_on(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    in_the_way = two_tables.folders.transcripts
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_text("a file is in the way")
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: "transcripts" in notices(app))
+        assert "shown but not kept" in notices(app)
+        assert drafted(pilot) == 5
+
+
 async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
     server: ScriptedProvider, two_tables: Workspace
 ) -> None:
