@@ -47,8 +47,6 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 # What can be seen before a database is open.
 ALWAYS_OPEN = ("profiles", "prices", "doctor")
-# With more suggestions than this, Review is made ready before anybody goes there.
-MANY_ROWS = 1_000
 
 
 @runtime_checkable
@@ -309,14 +307,23 @@ class AmxApp(App[None]):
             self.run_worker(self._remember(), group="recent")
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
-            if len(self.session.rows) > MANY_ROWS:
+            if self.session.rows:
                 self.run_worker(self._prepare_review(), group="prepare", exclusive=True)
 
     async def _prepare_review(self) -> None:
+        """Where there is something to decide, the key that goes there finds all that it needs."""
         await asyncio.to_thread(importlib.import_module, ROOMS["review"][0])
         review = self._room("review")
         assert isinstance(review, Preparing)
         await review.prepare()
+        for path in review.css_path:
+            if not self.stylesheet.has_source(str(path)):
+                # With the screen, Textual reads this and parses the styles of all others anew.
+                self.stylesheet.read(path)
+                self.stylesheet.parse()
+        if not review.is_running:
+            # What `push_screen` begins with; Textual (8.2.8) has no public way to it.
+            await self._get_screen(review)[1]
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

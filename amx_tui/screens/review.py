@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -15,30 +12,28 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
-from amx_tui.base.building import building
-from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.drafting.model import Alternative
-from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
-from amx_tui.screens.ask import Ask
+from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
 from amx_tui.screens.review_card import card_of
-from amx_tui.screens.review_listing import Suggestions, Wanted, decided_text, shown_alternative
+from amx_tui.screens.review_following import Following
+from amx_tui.screens.review_further import ask_why, compare_drafts, copy_text, draft_again
+from amx_tui.screens.review_listing import Suggestions, Wanted
+from amx_tui.screens.review_many import decide_on_many, decide_on_name
+from amx_tui.screens.review_rows import choice_of, counts_of, row_line
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.line_input import LineInput
 from amx_tui.widgets.page import Page
-from amx_tui.widgets.plain import Frame, Line, entitle, fit, say
+from amx_tui.widgets.plain import Frame, Line, entitle, say
 from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.signs import BANDS, STATES
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
 GRACE_SECONDS = 0.5
-# A list of more rows than this is made in a thread; fewer take less time than a frame.
-MADE_AT_ONCE = 1_000
 
 
 class ReviewScreen(Room):
@@ -49,10 +44,7 @@ class ReviewScreen(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted = Wanted()
-        self._listing: Suggestions | None = None  # None: it has to be made
-        self._is_making = False  # in a thread
-        self._changed: list[Target] = []  # since the listing was made or told
+        self._following = Following(self)
         self._picked: set[Target] = set()  # for a decision on many
         self._current: Target | None = None  # whose card is shown
         self._is_new = True  # nothing was shown here yet
@@ -75,9 +67,7 @@ class ReviewScreen(Room):
     async def prepare(self) -> None:
         """Makes a long list before anybody asks for it, so that the key that does shows it at once."""
         self.listen()
-        if self._listing is None and not self._is_making:
-            self._is_making = True
-            await self._make()
+        await self._following.prepare()
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -85,13 +75,13 @@ class ReviewScreen(Room):
         match event:
             case RowsChanged(targets=targets, by_reviewer=by_reviewer):
                 if targets:
-                    self._changed += targets
+                    self._following.change(targets)
                 else:
-                    self._listing = None
+                    self._following.forget()
                 if not by_reviewer and (not targets or self._current in targets):
                     self._begin_grace()
             case CatalogRead():
-                self._listing = None
+                self._following.forget()
                 if self._seen is not None:
                     target, comment = self._seen
                     if self.session.catalog.comment(target) != comment:
@@ -108,7 +98,7 @@ class ReviewScreen(Room):
     @property
     def listing(self) -> Suggestions | None:
         """What is listed; None while a long list is being made."""
-        return self._listing
+        return self._following.at_hand
 
     def _arrange(self) -> None:
         """Brings the list up to date; the cursor stays on its target, so that nothing that arrives
@@ -116,46 +106,11 @@ class ReviewScreen(Room):
         # Not the target of the card: a key may have moved the cursor on before the card follows.
         standing = self._goal or (self._row.target if self._row else None)
         stays, self._goal = self._goal is None, None
-        listing = self._followed()
+        listing = self._following.now()
         if listing is None:
             self._goal = standing
         else:
             self._show_list(listing, standing, stays=stays)
-
-    def _followed(self) -> Suggestions | None:
-        """The list with all that changed; None while a long one is being made."""
-        if self._listing is None:
-            if self._is_making:
-                return None
-            if self._wanted.run is not None or len(self.session.rows) > MADE_AT_ONCE:
-                self._is_making = True
-                self.do(self._make)
-                return None
-            self._changed.clear()
-            self._listing = Suggestions(self.session, self._wanted)
-        if self._changed:
-            self._listing.update(dict.fromkeys(self._changed))
-            self._changed.clear()
-        return self._listing
-
-    async def _make(self) -> None:
-        try:
-            changed = len(self._changed)
-            made = await asyncio.to_thread(self._made)
-        finally:
-            self._is_making = False
-        del self._changed[:changed]
-        if made.wanted != self._wanted:  # a key said otherwise meanwhile
-            if made.wanted.source != self._wanted.source:
-                self.show_now()
-                return
-            made.filter(self._wanted)
-        self._listing = made
-        self.show_now()
-
-    def _made(self) -> Suggestions:
-        with building():
-            return Suggestions(self.session, self._wanted)
 
     def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:
         """`stays` where the row under the cursor is to stay where it is on the screen."""
@@ -167,52 +122,24 @@ class ReviewScreen(Room):
         if place is None:
             place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
-        if listing.total or self._wanted.run is not None:
+        if listing.total or listing.wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
         rows.show(len(listing), cursor=place, stays=stays, empty=empty)
-        counts = listing.counts
-        parts = [f"{listing.total} suggestions"]
-        if self._wanted.run is not None:
-            parts[0] = f"run {self._wanted.run}: {parts[0]}"
-        parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
-        shown = self._wanted.in_words()
-        if self._wanted.run is not None:
-            shown += " (esc: all runs)"
-        below = [f"showing: {shown}" if shown else "", f"{len(listing)} listed"]
-        if self._picked:
-            below = [f"{len(self._picked)} marked"]
-        elif not self._wanted.is_filter:
-            below.pop()
-        entitle(self.query_one("#list"), " · ".join(parts), " · ".join(filter(None, below)))
+        entitle(self.query_one("#list"), counts_of(listing), choice_of(listing, len(self._picked)))
 
     @property
     def _row(self) -> ReviewRow | None:
         cursor = self.query_one("#suggestions", RowList).cursor
-        listing = self._listing
+        listing = self.listing
         return listing[cursor] if listing is not None and cursor < len(listing) else None
 
     def _draw_row(self, index: int, width: int) -> Line:
-        if self._listing is None or index >= len(self._listing):
+        listing = self.listing
+        if listing is None or index >= len(listing):
             return []
-        row = self._listing[index]
-        state = self._listing.state_of(row.target)
-        sign, ink = STATES[state]
-        path_width = min(max(width // 3, 14), 32)
-        text = decided_text(row)
-        shown = shown_alternative(row)
-        band, band_ink = BANDS[shown.confidence.band] if shown is not None else ("", "")
-        pick = "●" if row.target in self._picked else " "
-        return [
-            (pick, "accent"),
-            (f"{sign} ", ink),
-            (fit(row.target.path, path_width), "" if state is State.TODO else "dim"),
-            (" ", ""),
-            (
-                fit(one_line(text, 200), width - path_width - 7),
-                "" if state is State.TODO else "dim",
-            ),
-            (f" {band} ", band_ink),
-        ]
+        row = listing[index]
+        is_picked = row.target in self._picked
+        return row_line(row, listing.state_of(row.target), width, is_picked=is_picked)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_card)
@@ -234,8 +161,8 @@ class ReviewScreen(Room):
         entitle(card, row.target.path)
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
-        assert self._listing is not None
-        state = self._listing.state_of(row.target)
+        assert self.listing is not None
+        state = self.listing.state_of(row.target)
         width = card.scrollable_content_region.width
         card.show(card_of(self.session, row, self._marked, now, state, width))
 
@@ -261,7 +188,7 @@ class ReviewScreen(Room):
         if time.monotonic() < self._grace_until:
             return None
         # Something may have come since the card was drawn: the key is for what was seen.
-        if self._changed or self._listing is None:
+        if self._following.is_behind:
             self._arrange()
         return self._row
 
@@ -295,7 +222,7 @@ class ReviewScreen(Room):
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
-        listing = self._followed()
+        listing = self._following.now()
         following = listing.next_undecided(target) if listing is not None else None
         self._goal = following or target
         self._marked = 0
@@ -348,38 +275,13 @@ class ReviewScreen(Room):
         fifty in a row never has to say anything."""
         rows = [self._row]
         if self._rejected is not None:
-            known = self._listing.rows if self._listing is not None else self.session.rows
+            known = self.listing.rows if self.listing is not None else self.session.rows
             rows.append(known.get(self._rejected))
         for row in rows:
             if row is not None and row.state is State.REJECTED:
-                self._ask_why(row)
+                ask_why(self, row)
                 return
         say(self, "Nothing was rejected here. r rejects, w then says why.")
-
-    def _ask_why(self, row: ReviewRow) -> None:
-        assert row.decision is not None
-        seen = row.decision.previous
-
-        def keep(words: str | None) -> None:
-            if words is None:
-                return
-            reason = one_line(words) or None
-
-            async def work() -> None:
-                await self.session.decide(
-                    [row.target],
-                    Verdict.REJECTED,
-                    previous={row.target: seen},
-                    run=row.run,
-                    reason=reason,
-                )
-                self.show_now()
-
-            self.do(work)
-
-        title = f"Why was {row.target.path} rejected?"
-        words = "For whoever looks at it later, and for the model if it is drafted again (d)."
-        self.app.push_screen(Ask(title, words, row.decision.reason or ""), keep)
 
     def action_later(self) -> None:
         if (row := self._ready()) is not None:
@@ -449,36 +351,13 @@ class ReviewScreen(Room):
 
     def action_versions(self) -> None:
         if (row := self._row) is not None:
-            self.do(partial(self._compare, row), only="compare")
-
-    async def _compare(self, row: ReviewRow) -> None:
-        """What is listed here beside the draft before it or, where there is none, the next one."""
-        from amx_tui.review.history import History
-        from amx_tui.screens.compare import CompareScreen
-
-        history = History(self.session.workspace.store, self.session.connector.identity)
-        runs = await asyncio.to_thread(history.runs_of, row.target)
-        if row.run not in runs or len(runs) < 2:
-            say(self, f"Only one run has drafted {row.target.path}.")
-            return
-        place = min(runs.index(row.run), len(runs) - 2)
-        second, first = runs[place], runs[place + 1]
-        shared = await asyncio.to_thread(history.shared, first, second)
-        self.app.push_screen(CompareScreen(history, first, second, shared, row.target))
+            self.do(partial(compare_drafts, self, row), only="compare")
 
     def action_copy(self) -> None:
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None
         if marked is not None:
-            self.do(partial(self._copy, marked.text))
-
-    async def _copy(self, text: str) -> None:
-        from amx_tui.commands.clipboard import copy_elsewhere
-
-        self.app.copy_to_clipboard(text)  # what the terminal makes of it, nobody is told
-        folders = self.session.workspace.folders
-        place = await asyncio.to_thread(copy_elsewhere, text, os.environ, folders.copied_text)
-        say(self, f"Sent to the terminal's clipboard (OSC 52), and {place}.", title="Copied")
+            self.do(partial(copy_text, self, marked.text))
 
     # Once more. ----------------------------------------------------------------------------------
 
@@ -488,28 +367,8 @@ class ReviewScreen(Room):
         targets = {t for t in self._picked if self.session.catalog.holds(t)}
         if not targets and row is not None and self.session.catalog.holds(row.target):
             targets = {row.target}
-        if not targets:
-            say(self, "It is not in the database any more.")
-            return
-        if self.session.is_running:
-            say(self, "A run is going already. Press D to watch it.")
-            return
         reason = row.decision.reason if row is not None and row.decision is not None else None
-        one = next(iter(targets))
-        what = one.path if len(targets) == 1 else f"{len(targets)} marked ones"
-
-        def go(hint: str | None) -> None:
-            if hint is None:
-                return
-            from amx_tui.screens.draft import DraftScreen
-
-            self._picked.clear()
-            self.app.push_screen(DraftScreen(frozenset(targets), again=hint.strip()))
-
-        words = (
-            "A hint for the model, or nothing. It gets the earlier readings too; decisions stay."
-        )
-        self.app.push_screen(Ask(f"Draft {what} again", words, reason or ""), go)
+        draft_again(self, frozenset(targets), reason or "", self._picked.clear)
 
     # Many at once. -------------------------------------------------------------------------------
 
@@ -522,62 +381,33 @@ class ReviewScreen(Room):
 
     def action_bulk(self) -> None:
         """What is marked, else what a filter lists: never rows that nobody asked for."""
-        if self._ready() is None or self._listing is None:
+        row = self._ready()
+        if row is None or (listing := self.listing) is None:
             return
         if self._picked:
-            rows = [self._listing.rows[t] for t in self._picked if t in self._listing.rows]
-            rows.sort(key=lambda row: self.session.index.place_of(row.target))
-        elif self._wanted.is_filter:
-            rows = [row for row in self._listing if row.state is State.TODO]
+            targets = sorted(self._picked, key=self.session.index.place_of)
+            rows = [listing.rows[target] for target in targets if target in listing.rows]
+        elif listing.wanted.is_filter:
+            rows = [row for row in listing if row.state is State.TODO]
         else:
             say(self, "Mark some with m, or list some with f or /, then press b.",
                 title="Many at once needs a choice")  # fmt: skip
             return
-        if not rows:
-            say(self, "Nothing that is listed is undecided.")
-            return
-        from amx_tui.screens.bulk import BulkDialog
-
-        seen = {row.target: self.session.catalog.comment(row.target) for row in rows}
-        self.app.push_screen(BulkDialog(rows), self._taker(seen))
+        decide_on_many(self, rows, partial(self._decided_many, row.target))
 
     def action_same_name(self) -> None:
         """The marked alternative, for every column of this name."""
         row = self._ready()
-        column = self.session.catalog.column(row.target) if row is not None else None
-        marked = self._alternative_marked(row) if row is not None else None
-        if row is None or column is None:
-            say(self, "Only columns share their names.")
+        if row is None:
             return
+        marked = self._alternative_marked(row)
         decided = row.decision.text if row.decision is not None else None
         text = decided or (marked.text if marked is not None else "")
-        targets = self.session.index.called(column.name)
-        if len(targets) < 2 or not text:
-            say(self, f"{row.target.path} is the only column of its name.")
-            return
-        from amx_tui.screens.same_name import SameNameDialog
+        decide_on_name(self, row, text, partial(self._decided_many, row.target))
 
-        seen = {target: self.session.catalog.comment(target) for target in targets}
-        self.app.push_screen(SameNameDialog(self.session, row.target, text), self._taker(seen))
-
-    def _taker(self, seen: dict[Target, str | None]) -> Callable[[list[NewDecision] | None], None]:
-        """Takes what a dialog was left with, over the texts that were seen when it opened."""
-
-        def take(decisions: list[NewDecision] | None) -> None:
-            if not decisions:
-                return
-            over = [replace(d, previous=seen[d.target]) for d in decisions]
-            at = self._current or over[0].target
-
-            async def work() -> None:
-                await self.session.take(over)
-                self._picked.clear()
-                say(self, "u takes all of them back.", title=f"{len(over)} decided")
-                self._go_on(at)
-
-            self.do(work)
-
-        return take
+    def _decided_many(self, at: Target) -> None:
+        self._picked.clear()
+        self._go_on(at)
 
     def action_reopen(self) -> None:
         """Takes back what was decided here, alone, whatever was decided along with it."""
@@ -600,21 +430,17 @@ class ReviewScreen(Room):
 
     def _want(self, wanted: Wanted) -> None:
         """Lists what is wanted from now on."""
-        source = self._wanted.source
-        if wanted.run != self._wanted.run:
+        if wanted.run != self._following.wanted.run:
             self._picked.clear()  # another draft of these would be decided on
-        self._wanted = wanted
-        if self._listing is not None and wanted.source == source:
-            self._listing.filter(wanted)
-        else:
-            self._listing = None
+        self._following.want(wanted)
         self.show_now()
 
     def list_run(self, run: int | None, target: Target | None = None) -> None:
         """Lists what a run drafted, None for the newest of all runs, when this screen is shown next; the
         cursor goes to `target`."""
         self._picked.clear()
-        self._wanted, self._listing = Wanted(run=run), None
+        self._following.want(Wanted(run=run))
+        self._following.forget()
         self._goal = target
         self._is_new = target is None
         for field in self.query("#filter").results(Input):
@@ -624,11 +450,11 @@ class ReviewScreen(Room):
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
 
-        row = self._row
-        counts = self._listing.counts if self._listing is not None else {}
+        wanted, row = self._following.wanted, self._row
+        counts = self.listing.counts if self.listing is not None else {}
         schemas = sorted({target.schema for target in self.session.rows})
         table = row.target.of_table if row is not None else None
-        self.app.push_screen(ShowDialog(self._wanted, counts, schemas, table, self._want))
+        self.app.push_screen(ShowDialog(wanted, counts, schemas, table, self._want))
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
@@ -637,7 +463,7 @@ class ReviewScreen(Room):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        self._want(replace(self._wanted, words=event.value.strip()))
+        self._want(replace(self._following.wanted, words=event.value.strip()))
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self) -> None:
@@ -652,7 +478,7 @@ class ReviewScreen(Room):
         elif self._picked:
             self._picked.clear()
             self.show_now()
-        elif self._wanted != Wanted():
+        elif self._following.wanted != Wanted():
             self._want(Wanted())
         else:
             self.desk.go("browse")

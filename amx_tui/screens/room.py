@@ -81,6 +81,11 @@ class Room(Screen[None]):
         return ""
 
     def compose(self) -> ComposeResult:
+        # Textual says so only when the screen is laid out, and then styles and lays out all of it anew.
+        width = self.app.size.width
+        fitting = max(start for start, _ in self.HORIZONTAL_BREAKPOINTS if start <= width)
+        classes = {name: start == fitting for start, name in self.HORIZONTAL_BREAKPOINTS}
+        self.update_classes(classes, update=False)
         yield TopBar(self.ROOM, self.desk.whereabouts)
         yield from self.compose_body()
         yield KeyBar(self.ROOM, self.desk.keymap)
@@ -135,6 +140,9 @@ class Room(Screen[None]):
         """Draws at once, such as after a key."""
         # While a screen is taken away, its widgets may be gone before it.
         if self._is_retired or self._pruning or not self.is_attached:
+            return
+        self._is_stale = True
+        if not is_seen(self):  # it is drawn when it is
             return
         self._is_stale = False
         self.show_state()

@@ -307,3 +307,30 @@ async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed:
         await until(pilot, lambda: len(app._notifications) == 1)
         (told,) = app._notifications
         assert told.title == "Nothing is left to decide"
+
+
+async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
+    reviewed: Workspace,
+) -> None:
+    """The key that goes there finds it ready; until then no row of the database is read for it."""
+    app = AmxApp(reviewed)
+    asked: list[Target] = []
+    async with app.run_test(size=(140, 40)) as pilot:
+        session = session_of(pilot)
+        read = session.read_passages
+
+        async def noticed(row: ReviewRow) -> None:
+            asked.append(row.target)
+            await read(row)
+
+        session.read_passages = noticed  # type: ignore[method-assign]
+        await settle(pilot)
+        await until(pilot, lambda: "review" in app._rooms and app._rooms["review"].is_running)
+        review = app._rooms["review"]
+        assert isinstance(review, ReviewScreen)
+        await until(pilot, lambda: review.listing is not None)
+        await session.read_rows()
+        await settle(pilot)
+        assert not asked
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen") and bool(asked))

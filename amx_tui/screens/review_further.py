@@ -1,0 +1,93 @@
+"""What Review does with one suggestion beside deciding on it: why it was rejected, drafting it again, what
+an earlier run said of it, and copying it. Each is done for the room that asks, whatever it lists."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Target
+from amx_tui.review.model import ReviewRow, Verdict
+from amx_tui.screens.ask import Ask
+from amx_tui.screens.room import Room
+from amx_tui.widgets.plain import say
+
+
+def ask_why(room: Room, row: ReviewRow) -> None:
+    """Asks for the reason of a row that is rejected, and keeps it with that decision."""
+    assert row.decision is not None
+    seen = row.decision.previous
+
+    def keep(words: str | None) -> None:
+        if words is None:
+            return
+        reason = one_line(words) or None
+
+        async def work() -> None:
+            await room.session.decide(
+                [row.target],
+                Verdict.REJECTED,
+                previous={row.target: seen},
+                run=row.run,
+                reason=reason,
+            )
+            room.show_now()
+
+        room.do(work)
+
+    title = f"Why was {row.target.path} rejected?"
+    words = "For whoever looks at it later, and for the model if it is drafted again (d)."
+    room.app.push_screen(Ask(title, words, row.decision.reason or ""), keep)
+
+
+def draft_again(
+    room: Room, targets: frozenset[Target], reason: str, began: Callable[[], None]
+) -> None:
+    """Asks for a hint, which may be `reason`, and shows what would be sent; `began` is called before that."""
+    if not targets:
+        say(room, "It is not in the database any more.")
+        return
+    if room.session.is_running:
+        say(room, "A run is going already. Press D to watch it.")
+        return
+    one = next(iter(targets))
+    what = one.path if len(targets) == 1 else f"{len(targets)} marked ones"
+
+    def go(hint: str | None) -> None:
+        if hint is None:
+            return
+        from amx_tui.screens.draft import DraftScreen
+
+        began()
+        room.app.push_screen(DraftScreen(targets, again=hint.strip()))
+
+    words = "A hint for the model, or nothing. It gets the earlier readings too; decisions stay."
+    room.app.push_screen(Ask(f"Draft {what} again", words, reason), go)
+
+
+async def compare_drafts(room: Room, row: ReviewRow) -> None:
+    """This draft beside the one before it or, where there is none, the next one."""
+    from amx_tui.review.history import History
+    from amx_tui.screens.compare import CompareScreen
+
+    history = History(room.session.workspace.store, room.session.connector.identity)
+    runs = await asyncio.to_thread(history.runs_of, row.target)
+    if row.run not in runs or len(runs) < 2:
+        say(room, f"Only one run has drafted {row.target.path}.")
+        return
+    place = min(runs.index(row.run), len(runs) - 2)
+    second, first = runs[place], runs[place + 1]
+    shared = await asyncio.to_thread(history.shared, first, second)
+    room.app.push_screen(CompareScreen(history, first, second, shared, row.target))
+
+
+async def copy_text(room: Room, text: str) -> None:
+    """Wherever it can be pasted from; says where that is."""
+    from amx_tui.commands.clipboard import copy_elsewhere
+
+    room.app.copy_to_clipboard(text)  # what the terminal makes of it, nobody is told
+    folders = room.session.workspace.folders
+    place = await asyncio.to_thread(copy_elsewhere, text, os.environ, folders.copied_text)
+    say(room, f"Sent to the terminal's clipboard (OSC 52), and {place}.", title="Copied")
