@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
     from amx_tui.evidence.model import Passage, Term
     from amx_tui.llm.model import Endpoint, Model, Setup
+    from amx_tui.review.model import Leg
 
 # Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
 # longer comes with the next plan.
@@ -70,6 +71,17 @@ def choose_profile(config: Config, name: str | None = None) -> Profile:
         "Fill in the form: a name, the provider, the model and your key",
         opens_form=True,
     )
+
+
+def profile_of(workspace: Workspace, leg: Leg) -> str | None:
+    """The profile that goes on with a run: the one of the command line, else the run's own while there
+    is one of that name.
+
+    Raises:
+        ConfigProblem: `config.yml` is broken.
+    """
+    is_there = leg.profile in workspace.read_config().profiles
+    return workspace.profile_name or (leg.profile if is_there else None)
 
 
 def find_setup(workspace: Workspace, name: str | None = None) -> Setup:

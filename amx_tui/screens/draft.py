@@ -70,7 +70,7 @@ class DraftScreen(Room):
         self._profile: str | None = None
         self._cap: float | None = None
         self._spent = 0.0  # USD, by a run that goes on
-        self._has_read_cap = run is None  # a run that goes on keeps its own
+        self._is_like_before = run is None  # a run that goes on keeps to how it was sent
         self._batch = 0
         self._redo = False  # what is described already is drafted too
         self._only_low = False  # what was drafted before and came out low, instead of all else
@@ -103,11 +103,9 @@ class DraftScreen(Room):
 
         session = self.session
         try:
-            if not self._has_read_cap and self._run is not None:
-                store = session.workspace.store
-                self._spent, self._cap = await asyncio.to_thread(store.spending, self._run)
-                self._hint = await asyncio.to_thread(store.hint, self._run)
-                self._has_read_cap = True
+            if not self._is_like_before and self._run is not None:
+                await self._keep_to(self._run)
+                self._is_like_before = True
             self._draft = await asyncio.to_thread(
                 prepare_draft,
                 session.workspace,
@@ -132,6 +130,15 @@ class DraftScreen(Room):
             self._take_documents()
             self.run_worker(self._compare(), exclusive=True, group="offers")
 
+    async def _keep_to(self, run: int) -> None:
+        """Profile, privacy, cap and hint as that run had them."""
+        from amx_tui.commands.drafting import profile_of
+
+        leg = await self.session.keep_to(run)
+        if leg is not None:
+            self._profile = await asyncio.to_thread(profile_of, self.session.workspace, leg)
+            self._spent, self._cap, self._hint = leg.spent_usd, leg.cap_usd, leg.hint
+
     async def _compare(self) -> None:
         """What the other profiles would cost and take, behind the plan itself."""
         from amx_tui.commands.drafting import compare_profiles
@@ -150,14 +157,8 @@ class DraftScreen(Room):
 
     def _earlier(self) -> dict[Target, tuple[str, ...]]:
         """What did not satisfy: the readings so far of what is drafted again."""
-        if not self._is_again and not self._hint:
-            return {}
-        rows = self.session.rows
-        return {
-            target: tuple(one.text for one in rows[target].suggestion.alternatives)
-            for target in self._targets
-            if target in rows
-        }
+        is_again = self._is_again or self._hint
+        return self.session.readings_of(self._targets) if is_again else {}
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
