@@ -128,7 +128,7 @@ class DraftScreen(Room):
         if self._draft is not None:
             self._ask_host(self._draft.setup)
             self._take_documents()
-            self.run_worker(self._compare(), exclusive=True, group="offers")
+            self.run_worker(self._compare(self._draft), exclusive=True, group="offers")
 
     async def _keep_to(self, run: int) -> None:
         """Profile, privacy, cap and hint as that run had them."""
@@ -139,20 +139,12 @@ class DraftScreen(Room):
             self._profile = await asyncio.to_thread(profile_of, self.session.workspace, leg)
             self._spent, self._cap, self._hint = leg.spent_usd, leg.cap_usd, leg.hint
 
-    async def _compare(self) -> None:
+    async def _compare(self, draft: Draft) -> None:
         """What the other profiles would cost and take, behind the plan itself."""
         from amx_tui.commands.drafting import compare_profiles
 
-        session = self.session
         with contextlib.suppress(Problem):  # the plan has told it
-            self._offers = await asyncio.to_thread(
-                compare_profiles,
-                session.workspace,
-                session.catalog,
-                self._wanted(),
-                privacy=session.privacy,
-                read_evidence=session.evidence_for,
-            )
+            self._offers = await asyncio.to_thread(compare_profiles, self.session.workspace, draft)
             self.show_now()
 
     def _earlier(self) -> dict[Target, tuple[str, ...]]:
@@ -169,7 +161,7 @@ class DraftScreen(Room):
         standing = self.session.workspace.library.standing
         if self._draft is None or self._draft.plan.privacy is Privacy.METADATA:
             return
-        if standing.reading is Reading.DONE and standing.state != self._draft.documents:
+        if standing.reading is Reading.DONE and standing.state != self._draft.material.documents:
             self._plan()
 
     def _ask_host(self, setup: Setup) -> None:
@@ -223,7 +215,7 @@ class DraftScreen(Room):
             return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
         if self._draft is None:
             return [[("making the plan …", "dim")]]
-        from amx_tui.commands.drafting import size_words
+        from amx_tui.commands.drafting import own_offer, size_words
 
         draft = self._draft
         plan, estimate = draft.plan, draft.plan.estimate
@@ -231,6 +223,7 @@ class DraftScreen(Room):
         privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
         effort = f" · effort {plan.effort}" if plan.effort else ""
         size, smaller = size_words(draft)
+        is_hard = self._only_low or self._is_again
         rows: list[Line] = [
             [
                 ("what     ", "dim"),
@@ -250,6 +243,7 @@ class DraftScreen(Room):
                 (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
+            *standing_lines(self.session.workspace.library.standing, plan),
             *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
@@ -269,9 +263,7 @@ class DraftScreen(Room):
                 (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
-        rows += offer_lines(self._offers, plan.profile, 0 if self._only_low else plan.targets)
-        place = 5 if plan.hint else 4
-        rows[place:place] = standing_lines(self.session.workspace.library.standing, plan)
+        rows += offer_lines(own_offer(draft), self._offers, 0 if is_hard else plan.targets)
         account = self.desk.workspace.accounts.get(setup.profile.name)
         if account is not None and account.base != setup.endpoint.base:
             account = None
