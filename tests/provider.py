@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import sys
 import threading
@@ -279,6 +280,13 @@ def asked_targets(body: Mapping[str, Any]) -> list[tuple[Literal["column", "tabl
             ):
                 found.append(("table", row["table"]))
     return found
+
+
+def asked_paths(body: Mapping[str, Any]) -> list[str]:
+    """The same with their table, such as `BSEG` and `BSEG.BUKRS`."""
+    found = re.search(r'"table": ?"(\w+)"', str(body["messages"][-1]["content"]))
+    table = found[1] if found else ""
+    return [f"{table}.{name}" if kind == "column" else table for kind, name in asked_targets(body)]
 
 
 def draft_lines(body: Mapping[str, Any]) -> str:

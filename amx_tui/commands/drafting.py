@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from amx_tui.base.amounts import number
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
-from amx_tui.commands.model import Draft, NotReady, Offer
+from amx_tui.commands.model import Draft, Material, NotReady, Offer
 from amx_tui.commands.wording import find_terms, find_wording, wording_in_words
 from amx_tui.commands.workspace import Workspace
-from amx_tui.config.model import Config, Key, Privacy, Profile, Wording
+from amx_tui.config.model import Config, Key, Privacy, Profile
 
 if TYPE_CHECKING:
     from amx_tui.drafting.model import Calibration
-    from amx_tui.evidence.model import Passage, Term
     from amx_tui.llm.model import Endpoint, Model, Setup
+    from amx_tui.review.model import Leg
 
 # Seconds that a plan waits for documents and code: to see that nothing changed takes less; what takes
 # longer comes with the next plan.
@@ -70,6 +69,17 @@ def choose_profile(config: Config, name: str | None = None) -> Profile:
         "Fill in the form: a name, the provider, the model and your key",
         opens_form=True,
     )
+
+
+def profile_of(workspace: Workspace, leg: Leg) -> str | None:
+    """The profile that goes on with a run: the one of the command line, else the run's own while there
+    is one of that name.
+
+    Raises:
+        ConfigProblem: `config.yml` is broken.
+    """
+    is_there = leg.profile in workspace.read_config().profiles
+    return workspace.profile_name or (leg.profile if is_there else None)
 
 
 def find_setup(workspace: Workspace, name: str | None = None) -> Setup:
@@ -168,27 +178,15 @@ def find_calibration(workspace: Workspace, setup: Setup) -> Calibration:
         return Calibration()
 
 
-@dataclass(frozen=True, slots=True)
-class _Material:
-    """What a plan is made of, whichever profile it is for."""
-
-    catalog: Catalog
-    wanted: tuple[Target, ...]
-    evidence: Mapping[Target, Mapping[str, ColumnEvidence]]
-    passages: Mapping[Target, Sequence[Passage]] | None
-    documents: str  # the state of what the passages are from
-    privacy: Privacy
-    wording: Wording
-    terms: Sequence[Term]
-
-
 def _gather(
     workspace: Workspace,
     catalog: Catalog,
     targets: Iterable[Target],
     privacy: Privacy,
     read_evidence: ReadEvidence,
-) -> _Material:
+    hint: str,
+    earlier: Mapping[Target, Sequence[str]],
+) -> Material:
     from amx_tui.drafting.model import Scope
     from amx_tui.drafting.plan import choose_targets
 
@@ -217,18 +215,27 @@ def _gather(
             name: workspace.library.find(table, privacy) for name, table in tables.items() if table
         }
         passages = found if any(found.values()) else None
-    return _Material(catalog, wanted, evidence, passages, documents, privacy, wording, terms)
+    return Material(
+        catalog,
+        wanted,
+        evidence,
+        passages,
+        documents,
+        privacy,
+        wording,
+        terms,
+        hint,
+        earlier,
+    )
 
 
 def _make_draft(
     workspace: Workspace,
-    material: _Material,
+    material: Material,
     setup: Setup,
     *,
     cap_usd: float | None = None,
     first_number: int = 1,
-    hint: str = "",
-    earlier: Mapping[Target, Sequence[str]] | None = None,
 ) -> Draft:
     from amx_tui.drafting.plan import make_plan, scope_in_words
     from amx_tui.llm.rates import rates_for
@@ -248,15 +255,15 @@ def _make_draft(
         passages=material.passages,
         wording=material.wording,
         terms=material.terms,
-        hint=hint,
-        earlier=earlier,
+        hint=material.hint,
+        earlier=material.earlier,
     )
     concurrency = max(workspace.preferences.concurrency, 1)
     longest = max((batch.estimate.seconds for batch in plan.batches), default=0.0)
     seconds = max(plan.estimate.seconds / concurrency, longest) / workspace.speed
     rates = rates_for(setup.profile, setup.model)
     said = wording_in_words(material.wording, len(material.terms))
-    return Draft(plan, setup, rates, concurrency, seconds, material.documents, said)
+    return Draft(plan, setup, rates, concurrency, seconds, material, said)
 
 
 def prepare_draft(
@@ -281,47 +288,37 @@ def prepare_draft(
         CatalogProblem: the database cannot be read.
     """
     setup = find_setup(workspace, profile)
-    material = _gather(workspace, catalog, targets, privacy, read_evidence)
-    return _make_draft(
-        workspace,
-        material,
-        setup,
-        cap_usd=cap_usd,
-        first_number=first_number,
-        hint=hint,
-        earlier=earlier,
-    )
+    material = _gather(workspace, catalog, targets, privacy, read_evidence, hint, earlier or {})
+    return _make_draft(workspace, material, setup, cap_usd=cap_usd, first_number=first_number)
 
 
-def compare_profiles(
-    workspace: Workspace,
-    catalog: Catalog,
-    targets: Iterable[Target],
-    *,
-    privacy: Privacy,
-    read_evidence: ReadEvidence,
-) -> tuple[Offer, ...]:
-    """What each profile of `config.yml` would cost and take for the same targets, by name. No key is
-    looked for, and nothing is asked.
-
-    Raises:
-        Problem: `config.yml` cannot be read; as `prepare_draft` does.
-    """
+def own_offer(draft: Draft) -> Offer:
+    """What its own profile costs and takes for `draft`."""
     from amx_tui.llm.body import thinks
 
+    plan, setup = draft.plan, draft.setup
+    usd, batches = plan.estimate.usd, len(plan.batches)
+    return Offer(setup.profile.name, setup.model.id, thinks(setup), usd, draft.seconds, batches)
+
+
+def compare_profiles(workspace: Workspace, draft: Draft) -> tuple[Offer, ...]:
+    """What each profile of `config.yml` would cost and take for the same as `draft`, by name; its own
+    one included, so that there is nothing to choose where that stands alone. Nothing is read again,
+    no key is looked for, and nothing is asked.
+
+    Raises:
+        ConfigProblem: `config.yml` cannot be read.
+    """
     profiles = workspace.read_config().profiles
-    material = _gather(workspace, catalog, targets, privacy, read_evidence)
-    offers = []
-    for name in sorted(profiles):
+    offers = {draft.setup.profile.name: own_offer(draft)}
+    for name in profiles.keys() - offers.keys():
         try:
             setup = make_setup(workspace, profiles[name], None, sends=False)
         except NotReady as problem:
-            offers.append(Offer(name, profiles[name].model, fault=problem.what))
-            continue
-        draft = _make_draft(workspace, material, setup)
-        usd, batches = draft.plan.estimate.usd, len(draft.plan.batches)
-        offers.append(Offer(name, setup.model.id, thinks(setup), usd, draft.seconds, batches))
-    return tuple(offers)
+            offers[name] = Offer(name, profiles[name].model, fault=problem.what)
+        else:
+            offers[name] = own_offer(_make_draft(workspace, draft.material, setup))
+    return tuple(offers[name] for name in sorted(offers))
 
 
 def size_words(draft: Draft) -> tuple[str, str]:

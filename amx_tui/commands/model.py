@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from amx_tui.base.problem import Problem
-from amx_tui.catalog.model import Target
-from amx_tui.config.model import Privacy
-from amx_tui.evidence.model import Standing
+from amx_tui.catalog.model import Catalog, ColumnEvidence, Target
+from amx_tui.config.model import Privacy, Wording
+from amx_tui.evidence.model import Passage, Standing, Term
 
 if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
     from amx_tui.drafting.model import Plan, RunEvent
@@ -81,6 +82,23 @@ SessionEvent: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """What a plan is made of, whichever profile it is for. `documents` is the state of what the passages
+    are from; `hint` is what a reviewer tells the model, `earlier` the texts that did not satisfy them."""
+
+    catalog: Catalog
+    wanted: tuple[Target, ...]
+    evidence: Mapping[Target, Mapping[str, ColumnEvidence]]
+    passages: Mapping[Target, Sequence[Passage]] | None
+    documents: str
+    privacy: Privacy
+    wording: Wording
+    terms: Sequence[Term]
+    hint: str
+    earlier: Mapping[Target, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A draft that is ready to be sent: the plan, word for word, and where it goes."""
 
@@ -89,7 +107,7 @@ class Draft:
     rates: Rates | None
     concurrency: int
     seconds: float  # about how long it takes with that many requests side by side
-    documents: str = ""  # the state of documents and code whose passages are in it
+    material: Material
     wording: str = ""  # what tui.yml asks of the texts, in words; "" where it asks for nothing
 
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
     from amx_tui.drafting.model import SuggestionDrafted
     from amx_tui.evidence.model import Passage, Standing
     from amx_tui.llm.client import Client
-    from amx_tui.review.model import NewDecision, ReviewRow, RunRecord, Verdict
+    from amx_tui.review.model import Leg, NewDecision, ReviewRow, RunRecord, Verdict
 
 Listener = Callable[[SessionEvent], None]
 
@@ -365,8 +365,8 @@ class Session:
         if run is not None:
             try:
                 draft = await self._claim(run, draft)
-                store = self.workspace.store
-                already_usd, _ = await asyncio.to_thread(store.spending, run)
+                leg = await asyncio.to_thread(self.workspace.store.last_leg, run)
+                already_usd = leg.spent_usd if leg is not None else 0.0
             except BaseException:
                 await client.aclose()
                 self.workspace.store.let_go(run)
@@ -564,9 +564,31 @@ class Session:
         await asyncio.to_thread(self.workspace.library.stop)
         await asyncio.to_thread(self.connector.close)
 
-    async def find_interrupted(self) -> RunRecord | None:
-        """A run of this database that ended with its process."""
-        return await asyncio.to_thread(self.workspace.store.interrupted, self.connector.identity)
+    async def find_interrupted(self) -> tuple[RunRecord, tuple[Target, ...]] | None:
+        """The newest run of this database that ended with its process, and what it lacks. Those that
+        lack nothing are not looked at again."""
+        store, database = self.workspace.store, self.connector.identity
+        while (run := await asyncio.to_thread(store.interrupted, database)) is not None:
+            if missing := await self.missing_of(run.id):
+                return run, missing
+            await asyncio.to_thread(store.dismiss, run.id)
+        return None
+
+    async def keep_to(self, run: int) -> Leg | None:
+        """How a run was sent last, so that what goes on with it is sent likewise; from here on no more
+        of the rows is shown than the run was allowed. None where there is no such run."""
+        leg = await asyncio.to_thread(self.workspace.store.last_leg, run)
+        if leg is not None:
+            self.privacy = self.privacy.stricter(leg.privacy)
+        return leg
+
+    def readings_of(self, targets: Iterable[Target]) -> dict[Target, tuple[str, ...]]:
+        """The texts that were drafted so far, of what was drafted already."""
+        return {
+            target: tuple(one.text for one in self.rows[target].suggestion.alternatives)
+            for target in targets
+            if target in self.rows
+        }
 
     async def missing_of(self, run: int) -> tuple[Target, ...]:
         """What a run was asked for and did not bring, as far as it is still in the catalog."""

@@ -17,6 +17,10 @@ class Privacy(StrEnum):
     SHAPES = "shapes"  # samples masked: letters become a/A, digits 9
     VALUES = "values"  # samples as they are
 
+    def stricter(self, other: Privacy) -> Privacy:
+        """The one of the two that shows less."""
+        return min(self, other, key=list(Privacy).index)
+
 
 class ConfigProblem(Problem):
     """`config.yml`, a profile or a key cannot be used."""

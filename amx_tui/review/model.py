@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Change, Outcome, Target
+from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Band, RunState, Suggestion
 from amx_tui.llm.model import Usage
 from amx_tui.review.packing import pack_alternatives, unpack_alternatives
@@ -145,6 +146,18 @@ class RunRecord:
     drafted: int
     usage: Usage
     usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """How a run was sent last: what going on with it keeps to. `spent_usd` is what all its legs have cost
+    so far, as far as it is known."""
+
+    profile: str
+    privacy: Privacy
+    cap_usd: float | None
+    hint: str
+    spent_usd: float
 
 
 @dataclass(frozen=True, slots=True)

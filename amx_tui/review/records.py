@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from sys import intern
 
 from amx_tui.catalog.model import Change, Outcome, Target
+from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunState
 from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Usage
-from amx_tui.review.model import Decision, JournalEntry, ReviewRow, RunRecord, Verdict
+from amx_tui.review.model import Decision, JournalEntry, Leg, ReviewRow, RunRecord, Verdict
 
 Row = tuple[object, ...]
 
@@ -111,6 +112,12 @@ def read_review_row(
     )
     is_written = write is not None and taken.verdict.keeps_text and taken.text == unpack(written)
     return ReviewRow(target, alternatives, now, run, intern(model), drafted_at, taken, is_written)
+
+
+def read_leg(
+    profile: str, privacy: str, cap_usd: float | None, hint: object, spent_usd: float
+) -> Leg:
+    return Leg(profile, Privacy(privacy), cap_usd, _name(hint), spent_usd)
 
 
 def read_run_record(

@@ -33,7 +33,7 @@ from amx_tui.drafting.model import (
 )
 from amx_tui.llm.model import Failure
 from amx_tui.review.locks import RunLocks
-from amx_tui.review.model import Note, RunRecord, StoreProblem
+from amx_tui.review.model import Leg, Note, RunRecord, StoreProblem
 from amx_tui.review.packing import pack_alternatives
 from amx_tui.review.part import (
     Connection,
@@ -43,7 +43,7 @@ from amx_tui.review.part import (
     inserted,
     target_ids,
 )
-from amx_tui.review.records import pack, read_run_record, read_target, unpack
+from amx_tui.review.records import pack, read_leg, read_run_record, read_target
 
 _RUNS = """
 SELECT r.id, b.identity, r.label, r.scope, l.profile, l.model, r.state, r.started_at, r.ended_at,
@@ -382,29 +382,17 @@ class Runs(StorePart):
             )
             return tuple(read_target(*row) for row in found)
 
-    def spending(self, run: int) -> tuple[float, float | None]:
-        """USD that a run has cost in all its legs, as far as it is known, and the cap that it was sent
-        with last, None where it had none."""
+    def last_leg(self, run: int) -> Leg | None:
+        """How a run was sent last; None where there is no such run."""
         with self._file.reading() as connection:
             if connection is None:
-                return 0.0, None
-            (spent,) = connection.execute(
-                "SELECT coalesce(sum(usd), 0.0) FROM usage WHERE run = ?", (run,)
-            ).fetchone()
+                return None
             last = connection.execute(
-                "SELECT cap_usd FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)
+                "SELECT profile, privacy, cap_usd, hint, (SELECT coalesce(sum(usd), 0.0) FROM usage"
+                " WHERE run = legs.run) FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1",
+                (run,),
             ).fetchone()
-            return spent, last[0] if last is not None else None
-
-    def hint(self, run: int) -> str:
-        """What a reviewer told the model in the run's newest leg; empty where nothing."""
-        with self._file.reading() as connection:
-            if connection is None:
-                return ""
-            last = connection.execute(
-                "SELECT hint FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)
-            ).fetchone()
-            return (unpack(last[0]) or "") if last is not None else ""
+            return self._decoded(read_leg, last) if last is not None else None
 
     def dismiss(self, run: int) -> None:
         """Marks a dead run as interrupted for good: it is not offered again.

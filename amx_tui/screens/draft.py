@@ -70,7 +70,7 @@ class DraftScreen(Room):
         self._profile: str | None = None
         self._cap: float | None = None
         self._spent = 0.0  # USD, by a run that goes on
-        self._has_read_cap = run is None  # a run that goes on keeps its own
+        self._is_like_before = run is None  # a run that goes on keeps to how it was sent
         self._batch = 0
         self._redo = False  # what is described already is drafted too
         self._only_low = False  # what was drafted before and came out low, instead of all else
@@ -103,11 +103,9 @@ class DraftScreen(Room):
 
         session = self.session
         try:
-            if not self._has_read_cap and self._run is not None:
-                store = session.workspace.store
-                self._spent, self._cap = await asyncio.to_thread(store.spending, self._run)
-                self._hint = await asyncio.to_thread(store.hint, self._run)
-                self._has_read_cap = True
+            if not self._is_like_before and self._run is not None:
+                await self._keep_to(self._run)
+                self._is_like_before = True
             self._draft = await asyncio.to_thread(
                 prepare_draft,
                 session.workspace,
@@ -130,34 +128,29 @@ class DraftScreen(Room):
         if self._draft is not None:
             self._ask_host(self._draft.setup)
             self._take_documents()
-            self.run_worker(self._compare(), exclusive=True, group="offers")
+            self.run_worker(self._compare(self._draft), exclusive=True, group="offers")
 
-    async def _compare(self) -> None:
+    async def _keep_to(self, run: int) -> None:
+        """Profile, privacy, cap and hint as that run had them."""
+        from amx_tui.commands.drafting import profile_of
+
+        leg = await self.session.keep_to(run)
+        if leg is not None:
+            self._profile = await asyncio.to_thread(profile_of, self.session.workspace, leg)
+            self._spent, self._cap, self._hint = leg.spent_usd, leg.cap_usd, leg.hint
+
+    async def _compare(self, draft: Draft) -> None:
         """What the other profiles would cost and take, behind the plan itself."""
         from amx_tui.commands.drafting import compare_profiles
 
-        session = self.session
         with contextlib.suppress(Problem):  # the plan has told it
-            self._offers = await asyncio.to_thread(
-                compare_profiles,
-                session.workspace,
-                session.catalog,
-                self._wanted(),
-                privacy=session.privacy,
-                read_evidence=session.evidence_for,
-            )
+            self._offers = await asyncio.to_thread(compare_profiles, self.session.workspace, draft)
             self.show_now()
 
     def _earlier(self) -> dict[Target, tuple[str, ...]]:
         """What did not satisfy: the readings so far of what is drafted again."""
-        if not self._is_again and not self._hint:
-            return {}
-        rows = self.session.rows
-        return {
-            target: tuple(one.text for one in rows[target].suggestion.alternatives)
-            for target in self._targets
-            if target in rows
-        }
+        is_again = self._is_again or self._hint
+        return self.session.readings_of(self._targets) if is_again else {}
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
@@ -168,7 +161,7 @@ class DraftScreen(Room):
         standing = self.session.workspace.library.standing
         if self._draft is None or self._draft.plan.privacy is Privacy.METADATA:
             return
-        if standing.reading is Reading.DONE and standing.state != self._draft.documents:
+        if standing.reading is Reading.DONE and standing.state != self._draft.material.documents:
             self._plan()
 
     def _ask_host(self, setup: Setup) -> None:
@@ -222,7 +215,7 @@ class DraftScreen(Room):
             return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
         if self._draft is None:
             return [[("making the plan …", "dim")]]
-        from amx_tui.commands.drafting import size_words
+        from amx_tui.commands.drafting import own_offer, size_words
 
         draft = self._draft
         plan, estimate = draft.plan, draft.plan.estimate
@@ -230,6 +223,7 @@ class DraftScreen(Room):
         privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
         effort = f" · effort {plan.effort}" if plan.effort else ""
         size, smaller = size_words(draft)
+        is_hard = self._only_low or self._is_again
         rows: list[Line] = [
             [
                 ("what     ", "dim"),
@@ -249,6 +243,7 @@ class DraftScreen(Room):
                 (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
             ],
             [("privacy  ", "dim"), (privacy, "")],
+            *standing_lines(self.session.workspace.library.standing, plan),
             *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
             [
                 ("size     ", "dim"),
@@ -268,9 +263,7 @@ class DraftScreen(Room):
                 (_side_by_side(draft.concurrency), "dim"),
             ],
         ]
-        rows += offer_lines(self._offers, plan.profile, 0 if self._only_low else plan.targets)
-        place = 5 if plan.hint else 4
-        rows[place:place] = standing_lines(self.session.workspace.library.standing, plan)
+        rows += offer_lines(own_offer(draft), self._offers, 0 if is_hard else plan.targets)
         account = self.desk.workspace.accounts.get(setup.profile.name)
         if account is not None and account.base != setup.endpoint.base:
             account = None

@@ -23,10 +23,10 @@ _MOST_LINES = 12
 _BULK = 30
 
 
-def offer_lines(offers: Sequence[Offer], present: str, targets: int) -> list[Line]:
-    """For Draft, where there is more than one profile: the others, and when to take which."""
-    others = [offer for offer in offers if offer.profile != present and not offer.fault]
-    own = next((offer for offer in offers if offer.profile == present), None)
+def offer_lines(own: Offer, offers: Sequence[Offer], targets: int) -> list[Line]:
+    """For Draft: what the other profiles would cost, as far as that is known, and when to take which; the
+    advice waits for no comparison."""
+    others = [offer for offer in offers if offer.profile != own.profile and not offer.fault]
     lines: list[Line] = []
     if others:
         said = " · ".join(
@@ -36,7 +36,7 @@ def offer_lines(offers: Sequence[Offer], present: str, targets: int) -> list[Lin
         more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         lines.append([("or with  ", "dim"), (said + more, ""), (" (p)", "dim")])
     quick = [offer for offer in others if not offer.thinks]
-    if own is not None and own.thinks and targets >= _BULK:
+    if own.thinks and targets >= _BULK:
         first = one_line(quick[0].profile, 20) if quick else "a quick model"
         words = f"draft with {first} first, then redo what came out low (l)"
         lines.append([("advice   ", "dim"), (words, "warn")])

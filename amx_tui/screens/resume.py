@@ -21,17 +21,14 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
     command line is not asked again."""
     is_wanted, session.workspace.resumes = session.workspace.resumes, False
     try:
-        run = await session.find_interrupted()
-        if run is None:
-            if is_wanted:
-                say(app.screen, "No run was interrupted here.")
-            return
-        missing = await session.missing_of(run.id)
-        if not missing:
-            await asyncio.to_thread(session.workspace.store.dismiss, run.id)
-            return
+        found = await session.find_interrupted()
     except Problem:
         return  # a store that cannot be read was told when the suggestions were read
+    if found is None:
+        if is_wanted:
+            say(app.screen, "No run was interrupted here.")
+        return
+    run, missing = found
 
     if is_wanted:
         _go_on(app, run.id, missing)

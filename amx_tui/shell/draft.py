@@ -14,7 +14,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
-from amx_tui.commands.drafting import prepare_draft, size_words
+from amx_tui.commands.drafting import prepare_draft, profile_of, size_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
 from amx_tui.config.model import Privacy
@@ -44,11 +44,18 @@ def run(words: Sequence[str]) -> int:
         "draft",
         "Lets the model draft descriptions of what lacks one. Nothing is sent before a yes; ctrl+c stops\n"
         "the run and keeps what came.",
+        is_optional=True,
     )
     add_targets(parser, "draft only these: TABLE, TABLE.COLUMN (default: whatever is undescribed)")
     parser.add_argument("--again", action="store_true", help="also what is described already")
     parser.add_argument(
         "--low", action="store_true", help="only what was drafted before and came out low"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run that was interrupted or stopped, with what it lacks and as it was sent;"
+        " without DATABASE, with the interrupted one that is newest of all",
     )
     parser.add_argument("--profile", metavar="NAME", help="use this LLM profile")
     parser.add_argument(
@@ -66,6 +73,10 @@ def run(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.json and not (options.yes or options.dry_run):
         parser.error("--json asks nothing: add --yes or --dry-run")
+    if not (options.database or options.resume):
+        parser.error("name a DATABASE, or --resume the run that was interrupted")
+    if options.resume and (options.targets or options.again or options.low):
+        parser.error("--resume goes on with what the run lacks, nothing else")
     return run_told(lambda: _draft(options))
 
 
@@ -82,7 +93,10 @@ def _cap(words: str) -> float:
 def _draft(options: argparse.Namespace) -> int:
     try:
         workspace = open_workspace(
-            options.database, profile=options.profile, offline=options.offline
+            options.database,
+            profile=options.profile,
+            offline=options.offline,
+            resume=options.resume,
         )
     except Problem as problem:
         raise _cannot_start(problem) from problem
@@ -90,7 +104,9 @@ def _draft(options: argparse.Namespace) -> int:
     # One loop, with the question between its two parts: inside of it ctrl+c would wait for the answer.
     with asyncio.Runner() as runner:
         try:
-            draft = runner.run(_prepare(options, session))
+            draft, run = runner.run(_prepare(options, session))
+            if run is not None:
+                say(f"the rest of run {run}", quietly=options.json)
             for line in _facts(draft, session.workspace.library.standing):
                 say(line, quietly=options.json)
             if options.dry_run:
@@ -100,7 +116,7 @@ def _draft(options: argparse.Namespace) -> int:
             if not options.yes and not is_yes("Send it?"):
                 say("Nothing was sent.")
                 return DONE
-            return runner.run(_send(options, session, draft))
+            return runner.run(_send(options, session, draft, run))
         finally:
             runner.run(session.close())
             workspace.store.close()
@@ -110,10 +126,56 @@ def _cannot_start(problem: Problem) -> NotReady:
     return NotReady(problem.what, problem.why, problem.remedy)
 
 
-async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
+async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft, int | None]:
+    """What would be sent, and the run that goes on with it, if one does."""
     await session.read_catalog()
     if session.problem is not None:
         raise _cannot_start(session.problem)
+    profile, cap_usd, hint = options.profile, options.cap, ""
+    earlier: dict[Target, tuple[str, ...]] = {}
+    run: int | None = None
+    if options.resume:
+        run, targets = await _find_rest(session)
+        leg = await session.keep_to(run)
+        if leg is not None:
+            profile = await asyncio.to_thread(profile_of, session.workspace, leg)
+            cap_usd, hint = options.cap or leg.cap_usd, leg.hint
+        earlier = session.readings_of(targets) if hint else {}
+    else:
+        targets = _chosen(options, session)
+    _set_privacy(options, session)
+    if session.privacy is not Privacy.METADATA:
+        # Nobody watches who could make the draft again.
+        await asyncio.to_thread(session.workspace.library.wait)
+    draft = await asyncio.to_thread(
+        prepare_draft,
+        session.workspace,
+        session.catalog,
+        targets,
+        privacy=session.privacy,
+        read_evidence=session.evidence_for,
+        cap_usd=cap_usd,
+        profile=profile,
+        hint=hint,
+        earlier=earlier,
+    )
+    return draft, run
+
+
+async def _find_rest(session: Session) -> tuple[int, set[Target]]:
+    """The run to go on with and what it lacks."""
+    found = await session.find_interrupted() or await session.find_unfinished()
+    if found is None:
+        raise NotReady(
+            "There is no run to go on with",
+            "Whatever was begun here has brought what it was asked for",
+            "Leave --resume out to draft what is undescribed",
+        )
+    run, missing = found
+    return run.id, set(missing)
+
+
+def _set_privacy(options: argparse.Namespace, session: Session) -> None:
     if options.privacy and not session.workspace.metadata_only:
         session.privacy = Privacy(options.privacy)
     elif options.privacy and options.privacy != Privacy.METADATA.value:
@@ -122,6 +184,9 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
             "Its connection has profiling_mode: metadata",
             "Leave --privacy out",
         )
+
+
+def _chosen(options: argparse.Namespace, session: Session) -> set[Target]:
     targets: set[Target] = session.undescribed()
     if options.low:
         targets = session.came_out_low()
@@ -140,18 +205,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> Draft:
             "What you asked for is described or decided already",
             "Add --again to draft it all the same",
         )
-    if session.privacy is not Privacy.METADATA:
-        # Nobody watches who could make the draft again.
-        await asyncio.to_thread(session.workspace.library.wait)
-    return await asyncio.to_thread(
-        prepare_draft,
-        session.workspace,
-        session.catalog,
-        targets,
-        privacy=session.privacy,
-        read_evidence=session.evidence_for,
-        cap_usd=options.cap,
-    )
+    return targets
 
 
 def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
@@ -207,7 +261,9 @@ def _show_requests(draft: Draft, *, is_json: bool) -> None:
     say("\nNothing was sent.")
 
 
-async def _send(options: argparse.Namespace, session: Session, draft: Draft) -> int:
+async def _send(
+    options: argparse.Namespace, session: Session, draft: Draft, run: int | None
+) -> int:
     ended = asyncio.Event()
     told = 0
 
@@ -238,7 +294,7 @@ async def _send(options: argparse.Namespace, session: Session, draft: Draft) -> 
 
     try:
         with _at_interrupt(stop):
-            await session.start(draft)
+            await session.start(draft, run=run)
             await ended.wait()
             await session.stop()  # waits until nothing of it is left
     finally:
@@ -292,4 +348,6 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
     )
     if board.drafted:
         say(f"Review them: {next_command('review', options.database)}")
+    if board.drafted < board.targets:
+        say(f"Go on with the rest: {next_command('draft --resume', options.database)}")
     return DONE if is_whole else FAILED

@@ -48,23 +48,29 @@ class Opened:
     store: Store
 
 
-def next_command(name: str, database: str) -> str:
+def next_command(name: str, database: str | None) -> str:
     """The command to type next, with the database that was named; a URL with a password is not repeated."""
     from amx_tui.catalog.opening import redact
 
-    shown = shlex.quote(database) if redact(database) == database else "DATABASE"
+    shown = shlex.quote(database) if database and redact(database) == database else "DATABASE"
     return f"amx-tui {name} {shown}"
 
 
-def make_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
-    """A parser with what all commands have in common."""
+def make_parser(
+    name: str, description: str, epilog: str = "", *, is_optional: bool = False
+) -> argparse.ArgumentParser:
+    """A parser with what all commands have in common; `is_optional`: the database need not be named."""
     parser = argparse.ArgumentParser(
         prog=f"amx-tui {name}",
         description=description,
         epilog=f"{epilog}\n{EXIT_STATUS}" if epilog else EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("database", help="a file, a URL, the name of a connection, or 'demo'")
+    parser.add_argument(
+        "database",
+        nargs="?" if is_optional else None,
+        help="a file, a URL, the name of a connection, or 'demo'",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--offline", action="store_true", help="let nothing leave this machine")
     return parser

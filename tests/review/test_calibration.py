@@ -92,7 +92,8 @@ def test_what_no_provider_told_says_nothing_of_an_estimate(store: Store) -> None
     store.record(run, UsageReported(1, Usage(1000, 0, 9000), 0.02, is_exact=False))
     store.record(run, BatchFinished(1, (), 0, 4.0))
     assert store.calibration("kimi", "kimi-k3", "low") == Calibration(1.0, 1.0, 3)
-    assert store.spending(run)[0] == 0.02  # but it was paid for
+    leg = store.last_leg(run)
+    assert leg is not None and leg.spent_usd == 0.02  # but it was paid for
 
 
 def test_a_corrected_estimate_is_not_corrected_twice(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,21 @@ import pytest
 
 from amx_tui.app import AmxApp
 from amx_tui.config.model import Profile
+from amx_tui.drafting.model import Plan
+from amx_tui.drafting.plan import make_plan
 from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.offers import OffersDialog
 from amx_tui.widgets.stream_view import StreamView
 from tests.provider import Reply, ScriptedProvider, draft, error, stream
-from tests.screens.test_account import KEY, facts, open_draft, run_to_its_end, told, workspace_at
+from tests.screens.test_account import (
+    KEY,
+    facts,
+    notices,
+    open_draft,
+    run_to_its_end,
+    told,
+    workspace_at,
+)
 from tests.snapshot.conftest import until
 
 
@@ -46,6 +57,57 @@ async def test_the_other_profiles_are_offered_with_cost_and_time_and_one_is_chos
         await until(pilot, lambda: "dear · kimi-k3" in facts(pilot))
         await until(pilot, lambda: "or with mine $" in facts(pilot))
     assert not server.calls
+
+
+async def test_one_profile_is_compared_with_nothing_and_its_rows_are_read_once(
+    server: ScriptedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_at(server.base_url, tmp_path, model="kimi-k3")
+    columns = ", ".join(f"C{number:02} TEXT" for number in range(30))
+    with sqlite3.connect(tmp_path / "legacy.db") as connection:
+        connection.execute(f"CREATE TABLE WIDE ({columns})")
+    connection.close()
+    plans = count_plans(monkeypatch)
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: "advice draft with a quick model first" in facts(pilot))
+        screen = app.screen
+        assert isinstance(screen, DraftScreen)
+        await until(pilot, lambda: bool(screen._offers))  # itself
+        assert len(plans) == 1 and "or with" not in facts(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "There is no other profile." in notices(app))
+        assert not isinstance(app.screen, OffersDialog)
+
+
+async def test_the_profiles_are_compared_by_what_the_plan_was_made_of(
+    server: ScriptedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_at(server.base_url, tmp_path)
+    config = workspace.read_config()
+    profiles = {**config.profiles, "dear": Profile("dear", "kimi", "kimi-k3", server.base_url)}
+    workspace.read_config = lambda: replace(config, profiles=profiles)
+    plans = count_plans(monkeypatch)
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await until(pilot, lambda: "or with dear $" in facts(pilot))
+        draft = app.screen._draft
+    assert draft is not None and len(plans) == 2
+    assert plans[0]["evidence"] is plans[1]["evidence"] is draft.material.evidence
+
+
+def count_plans(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What every plan from here on is made of."""
+    plans: list[dict[str, Any]] = []
+
+    def make(catalog: Any, wanted: Any, evidence: Any, setup: Any, **options: Any) -> Plan:
+        plans.append({"evidence": evidence, "setup": setup})
+        return make_plan(catalog, wanted, evidence, setup, **options)
+
+    monkeypatch.setattr("amx_tui.drafting.plan.make_plan", make)
+    return plans
 
 
 async def test_what_came_out_low_is_a_scope_of_its_own(

@@ -42,7 +42,8 @@ async def test_the_legs_of_a_run_share_one_cap(server: ScriptedProvider, tmp_pat
         assert server.calls
         (run,) = app.session.workspace.store.runs()
         assert run.usd is not None and 0.01 < run.usd <= 0.03
-        assert app.session.workspace.store.spending(run.id) == (run.usd, 0.03)
+        leg = app.session.workspace.store.last_leg(run.id)
+        assert leg is not None and (leg.spent_usd, leg.cap_usd) == (run.usd, 0.03)
 
 
 async def test_a_run_that_goes_on_keeps_its_cap_and_says_what_is_spent(

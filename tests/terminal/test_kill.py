@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.provider import Reply, ScriptedProvider, asked_targets, draft, draft_lines, stream
+from tests.provider import Reply, ScriptedProvider, asked_paths, draft, draft_lines, stream
 from tests.terminal.conftest import UNDESCRIBED, start_all
 from tests.terminal.terminal import Terminal, box, joined
 
@@ -37,7 +37,7 @@ def test_killed_in_mid_run_it_goes_on_with_the_rest_alone(
     assert len(shown) == 3
     terminal.kill9()
     before = len(provider.calls)
-    first = Counter(target for one in provider.calls for target in asked(one.body))
+    first = Counter(target for one in provider.calls for target in asked_paths(one.body))
     assert max(first.values()) == 1
 
     provider.answer = draft
@@ -49,10 +49,10 @@ def test_killed_in_mid_run_it_goes_on_with_the_rest_alone(
     terminal.wait_for("the rest of run 1", "word for word")
     terminal.press("enter")
     terminal.wait_for("R reviews them", f"{rest}/{rest} drafted")
-    again = Counter(target for one in provider.calls[before:] for target in asked(one.body))
+    again = Counter(target for one in provider.calls[before:] for target in asked_paths(one.body))
     assert max(again.values()) == 1 and sum(again.values()) == rest
     # Only what was in flight is asked twice; what arrived never.
-    assert {name for _, name in again}.isdisjoint(shown)
+    assert again.keys().isdisjoint(shown)
     terminal.press("R")
     screen = terminal.wait_for(f"{UNDESCRIBED} suggestions")
     assert shown.keys() <= rows_of(screen).keys()
@@ -142,11 +142,3 @@ def rows_of(screen: str) -> dict[str, str]:
         if match:
             found[match[1]] = match[2]
     return found
-
-
-def asked(body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The targets of a request, each with its table."""
-    found = re.search(r'"table": ?"(\w+)"', str(body["messages"][-1]["content"]))
-    table = found[1] if found else ""
-    return [(table, f"{table}.{name}" if kind == "column" else table)
-            for kind, name in asked_targets(body)]  # fmt: skip
