@@ -253,6 +253,7 @@ ACTIONS: tuple[Action, ...] = (
     # Questions.
     Action("question.yes", "y", "yes", "Yes", 1),
     Action("question.no", "n,escape", "no", "No", 2),
+    Action("notice.leave", "enter,escape", "go on", "Close it and go on", 1),
     Action("ask.leave", "escape", "leave", "Leave without an answer"),
     Action("export.what", "w", "what goes in", "Only decided texts, or the whole catalog"),
     Action("export.leave", "escape", "leave", "Leave, nothing is written"),

@@ -74,6 +74,7 @@ class AmxApp(App[None]):
         self.pressed_at = 0.0
         self._offered_for: Session | None = None  # to go on with its interrupted run
         self._was_running = False
+        self._told: tuple[Problem, ...] = ()  # of the store
         self._profile_name = ""
         if workspace.connector is not None:
             self._open_session()
@@ -306,9 +307,20 @@ class AmxApp(App[None]):
             self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
             self.run_worker(self._remember(), group="recent")
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
+            self._tell_of_store()
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
             if self.session.rows:
                 self.run_worker(self._prepare_review(), group="prepare", exclusive=True)
+
+    def _tell_of_store(self) -> None:
+        """What was found at its place when it was first used, once."""
+        told, self._told = self._told, self.workspace.store.notices
+        if told is self._told:
+            return
+        from amx_tui.screens.notice import Notice
+
+        for problem in self._told:
+            self.push_screen(Notice("Runs and decisions", problem))
 
     async def _prepare_review(self) -> None:
         """Where there is something to decide, the key that goes there finds all that it needs."""

@@ -46,14 +46,18 @@ def write_atomic(
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    # The rename itself is on disk only when the folder is. Windows cannot open a folder.
-    with contextlib.suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
     return True
+
+
+def sync_folder(folder: Path) -> None:
+    """What was renamed in it is on disk only when the folder is."""
+    with contextlib.suppress(OSError):  # Windows cannot open a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def sweep(path: Path) -> None:

@@ -208,20 +208,39 @@ def check_preferences(folders: Folders) -> Iterator[Check]:
 
 
 def check_store(folders: Folders) -> Iterator[Check]:
-    """`tui.db`, every page of it."""
+    """`tui.db`, every page of it, or the one beside it that is worked on instead; and what was set
+    aside."""
     from amx_tui.review.file import StoreFile
+    from amx_tui.review.model import ForeignStore
+    from amx_tui.review.place import beside, find_set_aside
     from amx_tui.review.schema import MIGRATIONS
 
     path = folders.store_file
-    version = StoreFile(path).examine()
+    aside = find_set_aside(path)
+    if aside:
+        yield Check(
+            "set aside",
+            State.WARNING,
+            f"{_count(len(aside), 'damaged file')}: {', '.join(one.name for one in aside)}",
+            f"Try sqlite3 {shown_path(aside[-1])} .recover, or remove what you do not need",
+            why="Nothing of what they hold is shown",
+        )
+    try:
+        version = StoreFile(path).examine()
+    except ForeignStore as problem:
+        path = beside(path)
+        yield check_of("tui.db", problem, State.WARNING)
+        version = StoreFile(path).examine()
     if version is None:
-        yield Check("tui.db", State.OK, f"{shown_path(path)} is not there yet: nothing was drafted")
+        yield Check(
+            path.name, State.OK, f"{shown_path(path)} is not there yet: nothing was drafted"
+        )
         return
     newest = len(MIGRATIONS)
     later = "" if version == newest else f", brought to {newest} when it is next written"
     size = path.stat().st_size / 1e6
     words = f"{shown_path(path)} is whole: version {version}{later}, {size:.1f} MB"
-    yield Check("tui.db", State.OK, words)
+    yield Check(path.name, State.OK, words)
 
 
 def check_cache(folders: Folders) -> Iterator[Check]:

@@ -12,15 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from amx_tui.base.text import one_line
-from amx_tui.review.model import StoreProblem
+from amx_tui.review.model import DamagedStore, ForeignStore, StoreProblem
 from amx_tui.review.schema import APPLICATION_ID, MIGRATIONS, statements
 
 _PATIENCE = 5.0  # seconds to wait for another process that is writing
 _ELSEWHERE = "Make room or set AMX_CONFIG_DIR to another folder, then try again"
-_UNTOUCHED = (
-    "It was left as it is. Move it away to start with an empty one, or set AMX_CONFIG_DIR to "
-    "another folder"
-)
+_SET_ASIDE = "Leave amx-tui and start it again: it sets the file aside, deletes nothing, and begins a new one"
+_NOT_OURS = "Move it away, or set AMX_CONFIG_DIR to another folder"
 
 # SQLite's primary result codes: what happened to the file, and what to do. sqlite.org/rescode.html
 _WORDS: dict[int, tuple[str, str]] = {
@@ -46,8 +44,6 @@ _WORDS: dict[int, tuple[str, str]] = {
         "is held by another program",
         "Try again when the other amx-tui, or whatever has the file open, is done",
     ),
-    sqlite3.SQLITE_CORRUPT: ("is damaged", _UNTOUCHED),
-    sqlite3.SQLITE_NOTADB: ("is damaged, or was never amx-tui's", _UNTOUCHED),
 }
 _OTHERWISE = ("cannot be used", _ELSEWHERE)
 
@@ -82,6 +78,7 @@ class StoreFile:
                 return
             connection.execute("BEGIN")
             try:
+                self._refuse_newer(connection)
                 yield connection
             finally:
                 with contextlib.suppress(sqlite3.Error):
@@ -100,6 +97,7 @@ class StoreFile:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_newer(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -113,11 +111,23 @@ class StoreFile:
         Changes nothing, also where a newer or a damaged one is found.
 
         Raises:
-            StoreProblem: the file cannot be read, or not be used.
+            DamagedStore, ForeignStore: it cannot be used.
+            StoreProblem: it cannot be read.
         """
         with self._in_words():
-            if not self._is_there():
-                return None
+            # Asked before the file is: whoever makes both fills the file first.
+            has_log = _has_content(Path(f"{self.path}-wal"))
+            is_there = self._is_there()
+            if is_there and not self.path.is_file():
+                raise ForeignStore(
+                    f"{self._name} is not a file",
+                    "A folder, or something else, lies in its place",
+                    _NOT_OURS,
+                )
+            if not is_there or not self.path.stat().st_size:
+                if has_log:  # SQLite would throw it away
+                    raise self._damaged("It is gone or empty, and its log is not")
+                return 0 if is_there else None
             uri = f"{self.path.resolve().as_uri()}?mode=ro"
             with contextlib.closing(
                 sqlite3.connect(uri, uri=True, timeout=_PATIENCE)
@@ -125,7 +135,7 @@ class StoreFile:
                 version = self._check(connection)
                 said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         if said != "ok":
-            raise self.damaged(said)
+            raise self._damaged(said)
         return version
 
     @property
@@ -143,10 +153,17 @@ class StoreFile:
                 self._connection.close()
                 self._connection = None
 
-    def damaged(self, why: str) -> StoreProblem:
-        """What to raise where the tables hold what they cannot hold."""
-        what, remedy = _WORDS[sqlite3.SQLITE_CORRUPT]
-        return StoreProblem(f"{self._name} {what}", one_line(why, 300), remedy)
+    def unreadable(self, why: str) -> StoreProblem:
+        """What to raise where a whole file holds what its tables cannot hold."""
+        return StoreProblem(
+            f"{self._name} holds something that it cannot hold",
+            one_line(why, 300),
+            "It was left as it is. Move it away to begin a new one, or set AMX_CONFIG_DIR to another "
+            "folder",
+        )
+
+    def _damaged(self, why: str) -> DamagedStore:
+        return DamagedStore(f"{self._name} is damaged", one_line(why, 300), _SET_ASIDE)
 
     @property
     def _name(self) -> str:
@@ -190,19 +207,25 @@ class StoreFile:
         owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
         is_empty = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
         if owner != APPLICATION_ID and not (is_empty and version == 0 and owner == 0):
-            raise StoreProblem(
+            raise ForeignStore(
                 f"{self._name} is not amx-tui's",
                 "It is a SQLite file of another program",
-                _UNTOUCHED,
+                _NOT_OURS,
             )
         if version > len(self._migrations):
-            raise StoreProblem(
+            raise ForeignStore(
                 f"{self._name} was written by a newer amx-tui",
                 f"Its version is {version}, this program knows {len(self._migrations)}",
-                "Upgrade amx-tui (python -m pip install --upgrade amx-tui), or set AMX_CONFIG_DIR "
-                "to another folder. The file was left as it is",
+                "Start the newer one to see it, or upgrade this one: python -m pip install --upgrade "
+                "amx-tui",
             )
         return version
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
+        """A newer program may bring the file up to date while this one has it open."""
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(self._migrations):
+            self._check(connection)
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
@@ -245,6 +268,8 @@ class StoreFile:
         except sqlite3.DatabaseError as error:
             # The module's own errors have no code; the low byte of an extended code is the primary.
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise self._damaged(str(error)) from error
             what, remedy = _WORDS.get(code, _OTHERWISE)
             raise StoreProblem(f"{self._name} {what}", one_line(str(error), 300), remedy) from error
         except OSError as error:
@@ -253,3 +278,10 @@ class StoreFile:
                 one_line(error.strerror or str(error), 300),
                 "Make its folder writable, or set AMX_CONFIG_DIR to a folder that is",
             ) from error
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False

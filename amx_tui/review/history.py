@@ -194,8 +194,7 @@ class History:
             try:
                 yield connection
             except (ValueError, KeyError, TypeError) as error:
-                said = f"It holds something that it cannot hold: {error}"
-                raise file.damaged(said) from error
+                raise file.unreadable(str(error)) from error
 
     # Runs. ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 class RunLocks:
     """The locks `NAME.run-N.lock` beside the store file. A lock file stays no longer than its run."""
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
+    def __init__(self, store: Callable[[], Path]) -> None:
+        self._store = store  # asked when the first lock is
         self._guard = threading.Lock()
         self._held: dict[int, BaseFileLock] = {}
 
@@ -66,7 +67,8 @@ class RunLocks:
             self.let_go(run)
 
     def _path(self, run: int) -> Path:
-        return self._store.with_name(f"{self._store.name}.run-{run}.lock")
+        store = self._store()
+        return store.with_name(f"{store.name}.run-{run}.lock")
 
     def _acquire(self, run: int) -> BaseFileLock | None:
         from filelock import FileLock, Timeout

@@ -17,6 +17,14 @@ class StoreProblem(Problem):
     """`tui.db` cannot be opened, read or written."""
 
 
+class DamagedStore(StoreProblem):
+    """It is not what SQLite, or we, wrote there."""
+
+
+class ForeignStore(StoreProblem):
+    """What lies at its place is not ours to touch: of a newer amx-tui, of another program, no file."""
+
+
 class Verdict(StrEnum):
     """What a person decided of a target."""
 

@@ -4,13 +4,16 @@ in it."""
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.review.file import StoreFile
+from amx_tui.review.place import find_place
 from amx_tui.review.records import Row, pack
 
 Connection = sqlite3.Connection
@@ -26,15 +29,37 @@ class StorePart:
     """See `amx_tui.review.store.Store`."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = path
+        self._wanted = path
         self._clock = clock
-        self._file = StoreFile(path)
+        self._guard = threading.Lock()
+        self._found: StoreFile | None = None
+        self._notices: tuple[Problem, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file that is worked on; the first time it is asked for, or used, it is looked at."""
+        return self._file.path
+
+    @property
+    def notices(self) -> tuple[Problem, ...]:
+        """What a person has to be told of how the file was found: that a damaged one was set aside, or
+        why another one is worked on. The same from the first use to `close`."""
+        _ = self._file
+        return self._notices
+
+    @property
+    def _file(self) -> StoreFile:
+        with self._guard:
+            if self._found is None:
+                place = find_place(self._wanted)
+                self._found, self._notices = StoreFile(place.path), place.notices
+            return self._found
 
     def _decoded(self, decode: Callable[..., _T], row: Row) -> _T:
         try:
             return decode(*row)
         except (ValueError, KeyError, TypeError) as error:
-            raise self._file.damaged(f"It holds something that it cannot hold: {error}") from error
+            raise self._file.unreadable(str(error)) from error
 
 
 def inserted(connection: Connection, statement: str, values: tuple[object, ...]) -> int:

@@ -89,7 +89,7 @@ class Runs(StorePart):
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(path, clock=clock)
-        self._locks = RunLocks(path)
+        self._locks = RunLocks(lambda: self.path)
 
     def start_run(self, plan: Plan, label: str, at: float) -> int:
         """A new run's number. Its batches, targets and their texts are kept, its prompts are not."""

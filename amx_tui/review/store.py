@@ -27,4 +27,7 @@ class Store(Runs, Journal):
     def close(self) -> None:
         """Lets go of everything. A run that has not ended is offered at the next start."""
         self._locks.let_all_go()
-        self._file.close()
+        with self._guard:
+            if self._found is not None:
+                self._found.close()
+                self._found = None

@@ -68,7 +68,9 @@ def _apply(options: argparse.Namespace, opened: Opened) -> int:
         return FAILED
     if options.dry_run or not waiting:
         if options.json:
-            print_json({"pending": [_pending_json(entry) for entry in found], "written": []})
+            print_json(
+                opened.store, {"pending": [_pending_json(entry) for entry in found], "written": []}
+            )
         return DONE if options.dry_run or not found else FAILED
     if not options.yes and not is_yes(f"Write to {opened.connector.label}?"):
         say("Nothing was written.")
@@ -78,7 +80,9 @@ def _apply(options: argparse.Namespace, opened: Opened) -> int:
     done = _tell(results, "written", quietly=options.json)
     if options.json:
         left_alone = [_pending_json(entry) for entry in found if _why_not(entry)]
-        print_json({"pending": left_alone, "written": [_written_json(one) for one in done]})
+        print_json(
+            opened.store, {"pending": left_alone, "written": [_written_json(one) for one in done]}
+        )
     is_whole = len(waiting) == len(found) and all(one.outcome is Outcome.WRITTEN for one in done)
     return DONE if is_whole else FAILED
 
@@ -91,7 +95,10 @@ def _undo(options: argparse.Namespace, opened: Opened) -> int:
         say(f"{len(changes)} to put back")
     if options.dry_run or not changes:
         if options.json:
-            print_json({"pending": [_change_json(change) for change in changes], "written": []})
+            print_json(
+                opened.store,
+                {"pending": [_change_json(change) for change in changes], "written": []},
+            )
         return DONE
     if not options.yes and not is_yes("Put the old texts back?"):
         say("Nothing was put back.")
@@ -99,7 +106,7 @@ def _undo(options: argparse.Namespace, opened: Opened) -> int:
     results = undo_write(opened.store, opened.connector, find_writer())
     done = _tell(results, "put back", quietly=options.json)
     if options.json:
-        print_json({"pending": [], "written": [_written_json(one) for one in done]})
+        print_json(opened.store, {"pending": [], "written": [_written_json(one) for one in done]})
     return DONE if all(one.outcome is Outcome.WRITTEN for one in done) else FAILED
 
 

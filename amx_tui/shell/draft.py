@@ -20,6 +20,7 @@ from amx_tui.commands.session import Session
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
 from amx_tui.evidence.model import Standing
+from amx_tui.review.store import Store
 from amx_tui.shell.opening import open_workspace
 from amx_tui.shell.plain import (
     DONE,
@@ -34,6 +35,7 @@ from amx_tui.shell.plain import (
     run_told,
     say,
     target_json,
+    tell_of_store,
 )
 from amx_tui.shell.rows import confidence_words, row_json
 from amx_tui.widgets.words import duration, money, number
@@ -110,7 +112,7 @@ def _draft(options: argparse.Namespace) -> int:
             for line in _facts(draft, session.workspace.library.standing):
                 say(line, quietly=options.json)
             if options.dry_run:
-                _show_requests(draft, is_json=options.json)
+                _show_requests(workspace.store, draft, is_json=options.json)
                 return DONE
             workspace.refuse_offline("Nothing was sent")
             if not options.yes and not is_yes("Send it?"):
@@ -128,7 +130,11 @@ def _cannot_start(problem: Problem) -> NotReady:
 
 async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft, int | None]:
     """What would be sent, and the run that goes on with it, if one does."""
-    await session.read_catalog()
+    try:
+        await session.read_catalog()
+        await asyncio.to_thread(tell_of_store, session.workspace.store)
+    except Problem as problem:
+        raise _cannot_start(problem) from problem
     if session.problem is not None:
         raise _cannot_start(session.problem)
     profile, cap_usd, hint = options.profile, options.cap, ""
@@ -228,10 +234,11 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     yield f"time: about {duration(draft.seconds)}"
 
 
-def _show_requests(draft: Draft, *, is_json: bool) -> None:
+def _show_requests(store: Store, draft: Draft, *, is_json: bool) -> None:
     plan = draft.plan
     if is_json:
         print_json(
+            store,
             {
                 "scope": plan.scope,
                 "profile": plan.profile,
@@ -251,7 +258,7 @@ def _show_requests(draft: Draft, *, is_json: bool) -> None:
                     }
                     for batch in plan.batches
                 ],
-            }
+            },
         )
         return
     for batch in plan.batches:
@@ -326,6 +333,7 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
     is_whole = board.state is RunState.FINISHED and board.drafted == board.targets
     if options.json:
         print_json(
+            session.workspace.store,
             {
                 "run": board.run,
                 "state": board.state.value if board.state else None,
@@ -336,7 +344,7 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
                 "problem": board.what or None,
                 "suggestions": [row_json(session.rows[t], session.catalog) for t in came],
                 "missing": [target_json(t) for t in asked if t not in set(came)],
-            }
+            },
         )
         return DONE if is_whole else FAILED
     for words in (board.why, board.remedy):

@@ -67,13 +67,14 @@ def _export(options: argparse.Namespace, opened: Opened) -> int:
         ) from None
     if options.json:
         print_json(
+            opened.store,
             {
                 "format": options.format,
                 "files": [str(file) for file in report.paths],
                 "texts": report.texts,
                 "left_out": [target_json(target) for target in report.left_out],
                 "notes": list(report.notes),
-            }
+            },
         )
         return DONE
     files = " and ".join(str(file) for file in report.paths)

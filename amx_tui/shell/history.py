@@ -56,13 +56,14 @@ def _tell(options: argparse.Namespace, opened: Opened) -> int:
         _tell_run(options, opened, _find_run(history, options.run))
     elif options.compare is not None:
         first, second = (_find_run(history, number).record.id for number in options.compare)
-        _tell_comparison(options, history, history.shared(first, second))
+        _tell_comparison(options, opened, history, history.shared(first, second))
     elif options.json:
         print_json(
+            opened.store,
             {
                 "runs": [_run_json(past) for past in _runs(history, options.search)],
                 "written": [_writing_json(one) for one in _writings(history, options.search)],
-            }
+            },
         )
     elif options.written:
         _say_all(
@@ -120,11 +121,12 @@ def _tell_run(options: argparse.Namespace, opened: Opened, past: PastRun) -> Non
     notes = opened.store.notes(past.record.id)
     if options.json:
         print_json(
+            opened.store,
             {
                 **_run_json(past),
                 "notes": [{"batch": n.batch, "at": _iso(n.at), "text": n.text} for n in notes],
                 "suggestions": [row_json(row, opened.catalog) for row in rows],
-            }
+            },
         )
         return
     say(_run_words(past))
@@ -135,7 +137,7 @@ def _tell_run(options: argparse.Namespace, opened: Opened, past: PastRun) -> Non
 
 
 def _tell_comparison(
-    options: argparse.Namespace, history: History, shared: Sequence[Shared]
+    options: argparse.Namespace, opened: Opened, history: History, shared: Sequence[Shared]
 ) -> None:
     words = options.search.lower().split()
     found = list(zip(shared, history.compare(shared), strict=True))
@@ -146,7 +148,9 @@ def _tell_comparison(
         if all(word in "\n".join(told).lower() for word in words)
     ]
     if options.json:
-        print_json({"targets": [_comparison_json(one, seen) for one, seen, _ in fitting]})
+        print_json(
+            opened.store, {"targets": [_comparison_json(one, seen) for one, seen, _ in fitting]}
+        )
         return
     differ = sum(one.differs for one, _, _ in fitting)
     say(f"{len(fitting)} targets of both runs; {differ} differ")

@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +112,7 @@ def with_database(options: argparse.Namespace, work: Callable[[Opened], int]) ->
             raise NotReady(problem.what, problem.why, problem.remedy) from problem
         with closing(workspace.connector) as connector, closing(workspace.store) as store:
             try:
+                tell_of_store(store)
                 catalog = connector.load()
             except Problem as problem:
                 raise NotReady(problem.what, problem.why, problem.remedy) from problem
@@ -132,9 +133,17 @@ def tell(problem: Problem) -> None:
             print(f"  {words}", file=sys.stderr)
 
 
-def print_json(value: Any) -> None:
-    """One document; keys stay what they are from version to version, new ones may be added."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+def tell_of_store(store: Store) -> None:
+    """What was found at its place, before anything is done with it."""
+    for problem in store.notices:
+        tell(problem)
+
+
+def print_json(store: Store, value: Mapping[str, Any]) -> None:
+    """One document, with what is to be told of the store in it as well; keys stay what they are from
+    version to version, new ones may be added."""
+    notices = [{"what": one.what, "why": one.why, "remedy": one.remedy} for one in store.notices]
+    print(json.dumps({**value, "notices": notices}, ensure_ascii=False, indent=2))
 
 
 def answer(question: str) -> str | None:

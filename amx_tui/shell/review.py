@@ -59,7 +59,7 @@ def _review(options: argparse.Namespace, opened: Opened) -> int:
     if not (options.all or options.json):
         rows = tuple(row for row in rows if _state(opened, row) in _OPEN)
     if options.json:
-        print_json({"suggestions": [row_json(row, opened.catalog) for row in rows]})
+        print_json(opened.store, {"suggestions": [row_json(row, opened.catalog) for row in rows]})
         return DONE
     states = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
     say(

@@ -27,6 +27,8 @@ from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.config.folders import find_folders
 from amx_tui.demo.workspace import demo_workspace
 from amx_tui.llm import prices, providers
+from amx_tui.review.place import find_set_aside
+from amx_tui.review.schema import MIGRATIONS
 from amx_tui.review.store import Store
 from tests.config.conftest import MEMORY
 from tests.provider import ScriptedProvider, error
@@ -437,10 +439,25 @@ async def test_a_damaged_or_newer_store_is_told_and_left_as_it_is(home: Home) ->
     assert store.read_bytes() == before
     store.unlink()
     with sqlite3.connect(store) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute("CREATE TABLE recipes (name)")
     connection.close()
-    told = one(await look(home.workspace()), Section.SETTINGS, "tui.db")
-    assert told.state is State.FAILED
+    report = await look(home.workspace())
+    told = one(report, Section.SETTINGS, "tui.db")
+    assert told.state is State.WARNING and "not amx-tui's" in told.result and told.remedy
+    beside = one(report, Section.SETTINGS, f"tui.v{len(MIGRATIONS)}.db")
+    assert beside.state is State.OK and "not there yet" in beside.result
+
+
+async def test_what_was_set_aside_is_named(home: Home) -> None:
+    home.folder.mkdir(mode=0o700)
+    path = home.workspace().folders.store_file
+    path.write_bytes(b"not a database, " * 300)
+    kept = Store(path)
+    assert kept.runs() == ()
+    kept.close()
+    (aside,) = find_set_aside(path)
+    told = one(await look(home.workspace()), Section.SETTINGS, "set aside")
+    assert told.state is State.WARNING and aside.name in told.result and told.remedy
 
 
 async def test_wrong_wishes_in_tui_yml_are_told(home: Home) -> None:

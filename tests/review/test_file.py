@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -53,57 +52,6 @@ def test_every_commit_is_synced_to_disk(store: Store) -> None:
         assert connection is not None
         ask = [f"PRAGMA {name}" for name in ("journal_mode", "synchronous", "foreign_keys")]
         assert [connection.execute(query).fetchone()[0] for query in ask] == ["wal", 2, 1]
-
-
-def test_a_damaged_store_is_told_and_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "tui.db"
-    path.write_bytes(b"not a database at all, " * 100)
-    before = path.read_bytes()
-    store = Store(path)
-    for use in (
-        lambda: store.rows(DATABASE),
-        lambda: store.decide(DATABASE, [accept(column("A"))]),
-    ):
-        with pytest.raises(StoreProblem) as told:
-            use()
-        assert str(path) in told.value.what and "damaged" in told.value.what
-        assert "Move it away" in told.value.remedy
-    assert path.read_bytes() == before
-    assert list(tmp_path.glob("tui.db*")) == [path]
-
-
-def test_a_store_that_is_damaged_inside_is_told(store: Store) -> None:
-    store.decide(DATABASE, [accept(column(f"C{n}"), "x" * 500) for n in range(200)])
-    store.close()
-    content = bytearray(store.path.read_bytes())
-    content[8192:] = b"\xff" * (len(content) - 8192)
-    store.path.write_bytes(bytes(content))
-    with pytest.raises(StoreProblem, match="damaged"):
-        store.decided(DATABASE)
-
-
-def test_a_store_of_a_newer_program_is_told_and_left_as_it_is(store: Store) -> None:
-    store.decide(DATABASE, [accept(column("BUKRS"))])
-    store.close()
-    with sqlite3.connect(store.path) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    connection.close()
-    before = store.path.read_bytes()
-    with pytest.raises(StoreProblem, match="newer amx-tui") as told:
-        Store(store.path).decide(DATABASE, [accept(column("BUKRS"), "another")])
-    assert "pip install --upgrade" in told.value.remedy
-    assert store.path.read_bytes() == before
-
-
-def test_a_file_of_another_program_is_never_written(tmp_path: Path) -> None:
-    path = tmp_path / "tui.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE recipes (name)")
-    connection.close()
-    before = path.read_bytes()
-    with pytest.raises(StoreProblem, match="not amx-tui's"):
-        Store(path).decide(DATABASE, [accept(column("BUKRS"))])
-    assert path.read_bytes() == before
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:

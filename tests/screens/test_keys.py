@@ -283,6 +283,7 @@ SCREENS = {
             ("show", "show", "ShowDialog"),
             ("passages", "documents", "PassagesDialog"),
             ("offers", "offers", "OffersDialog"),
+            ("notice", "notice", "Notice"),
             ("help", "help", "HelpScreen"),
             ("start", "start", "StartScreen"),
             ("finding", "doctor", "Finding"),
