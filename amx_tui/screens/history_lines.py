@@ -98,6 +98,10 @@ def run_card(run: PastRun) -> list[Line]:
     for state, count in run.counts.items():
         sign, ink = STATES[state]
         counts += [(f"{sign} ", ink), (f"{number(count)} {state.value}   ", "")]
+    tokens = f"{number(usage.input)} in, {number(usage.cached)} of them cached"
+    tokens += f"; {number(usage.output)} out"
+    if usage.reasoning:  # Moonshot counts it with the output and seldom tells how much it was
+        tokens += f", {number(usage.reasoning)} of them thinking"
     lines: list[Line] = [
         [
             (one_line(record.scope), "strong"),
@@ -110,9 +114,7 @@ def run_card(run: PastRun) -> list[Line]:
         [(_setting(record.profile, record.model, run.effort), "")],
         [
             (f"{money(record.usd)} at the time", ""),
-            (f" · {number(usage.total)} tokens: {number(usage.input)} in, ", "dim"),
-            (f"{number(usage.cached)} of them cached; {number(usage.output)} out, ", "dim"),
-            (f"{number(usage.reasoning)} of them thinking", "dim"),
+            (f" · {number(usage.total)} tokens: {tokens}", "dim"),
         ],
     ]
     if run.hint:

@@ -8,7 +8,14 @@ from textual.widgets import Input
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Change, Outcome, Target, Written
 from amx_tui.commands.workspace import Workspace
-from amx_tui.drafting.model import RunEnded, RunState, Suggestion, SuggestionDrafted
+from amx_tui.drafting.model import (
+    RunEnded,
+    RunState,
+    Suggestion,
+    SuggestionDrafted,
+    UsageReported,
+)
+from amx_tui.llm.model import Usage
 from amx_tui.review.history import History
 from amx_tui.review.model import State, Verdict
 from amx_tui.screens.ask import Ask
@@ -70,6 +77,18 @@ def review(pilot: Pilot[None]) -> ReviewScreen:
 
 def listed(pilot: Pilot[None]) -> list[Target]:
     return [row.target for row in review(pilot).listing or ()]
+
+
+async def test_thinking_that_the_provider_did_not_count_is_not_called_none(
+    reviewed: Workspace,
+) -> None:
+    run = draft_again(reviewed)
+    told = UsageReported(1, Usage(input=900, cached=500, output=2_000), 0.01)
+    reviewed.store.record(run, told)
+    async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
+        await open_history(pilot, 2)
+        await until(pilot, lambda: "900 in, 500 of them cached; 2 000 out" in card(pilot))
+        assert "thinking" not in card(pilot).replace("kimi-thinking", "").replace("k2-thinking", "")
 
 
 async def test_a_run_is_reviewed_again_with_its_own_drafts(reviewed: Workspace) -> None:
