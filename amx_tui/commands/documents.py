@@ -104,10 +104,12 @@ class Library:
         with self._lock, contextlib.suppress(EvidenceProblem):  # told at the next reading
             if self._retrieval is not None and self.standing.reading is Reading.DONE:
                 found = self._retrieval.find(table)
-        if privacy is Privacy.VALUES or not found:
-            return found
-        from amx_tui.evidence.rows import without_rows
+        if not found:
+            return ()
+        from amx_tui.evidence.rows import with_rows, without_rows
 
+        if privacy is Privacy.VALUES:
+            return tuple(map(with_rows, found))
         left = (without_rows(passage, table) for passage in found)
         return tuple(passage for passage in left if passage is not None)
 

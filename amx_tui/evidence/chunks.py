@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 # Characters. Five passages of the largest size are about 1 000 tokens; a smaller one than the least
 # says too little to be found by.
@@ -33,10 +34,13 @@ class Chunk:
     heading: str = ""
 
 
-def cut(text: str, kind: str) -> Iterator[Chunk]:
-    """The chunks of `text`, in order; `kind` is the end of the file's name, such as `.md`."""
+def cut(text: str, kind: str, outline: str | None = None) -> Iterator[Chunk]:
+    """The chunks of `text`, in order; `kind` is the end of the file's name, such as `.md`. Headings are
+    found in `outline`, which is as long as `text` and has the same lines, and is `text` by default."""
     lines = _short_lines(text)
-    headings = _headings([line for _, line in lines], kind)
+    headings = _headings(
+        [line for _, line in lines] if outline is None else _like(lines, outline), kind
+    )
     start, size = 0, 0
     for place, (_, line) in enumerate(lines):
         is_full = size + len(line) > LARGEST
@@ -68,6 +72,12 @@ def _short_lines(text: str) -> list[tuple[int, str]]:
     number, last = lines[-1]
     lines[-1] = (number, last[:-1])  # the text does not end in the break that was added to each
     return lines
+
+
+def _like(lines: Sequence[tuple[int, str]], outline: str) -> list[str]:
+    """`outline` cut as `lines` are."""
+    ends = list(accumulate((len(line) for _, line in lines), initial=0))
+    return [outline[start:end] for start, end in pairwise(ends)]
 
 
 def _headings(lines: Sequence[str], kind: str) -> list[tuple[bool, str]]:

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from amx_tui.base.text import one_line
-from amx_tui.evidence.chunks import cut
 from amx_tui.evidence.folders import File, Found, find_files
 from amx_tui.evidence.model import EvidenceProblem, Passage, Reading, Skipped, Standing
 from amx_tui.evidence.reading import Unreadable, read_parts
+from amx_tui.evidence.rows import make_passages
 
 _T = TypeVar("_T")
 
 # Goes up whenever files would be read, masked or cut differently: the index is then made anew.
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE files (
     id INTEGER PRIMARY KEY,
@@ -37,9 +37,10 @@ CREATE TABLE files (
     skipped TEXT
 );
 CREATE VIRTUAL TABLE passages USING fts5 (
-    path, heading, text, line UNINDEXED, page UNINDEXED,
+    path, heading, text, line UNINDEXED, page UNINDEXED, with_rows UNINDEXED,
     tokenize = "unicode61 remove_diacritics 0 tokenchars '_'"
 );
+-- Rows are kept, but nothing is found by them.
 -- A number is never given twice: who holds one of a passage that is gone finds nothing, not another.
 CREATE TABLE pieces (passage INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL);
 CREATE INDEX pieces_of_file ON pieces (file);
@@ -168,7 +169,8 @@ class Index:
             found = {}
             for number in numbers:
                 row = connection.execute(
-                    "SELECT path, line, text, heading, page FROM passages WHERE rowid = ?",
+                    "SELECT path, line, text, heading, page, with_rows FROM passages"
+                    " WHERE rowid = ?",
                     (number,),
                 ).fetchone()
                 if row is not None:
@@ -308,12 +310,7 @@ def _read_passages(file: File) -> tuple[list[Passage], Skipped | None]:
         parts = read_parts(file)
     except Unreadable as left_out:
         return [], left_out.why
-    return [
-        Passage(shown, chunk.line, chunk.text.strip("\n"), chunk.heading, part.page)
-        for part in parts
-        for chunk in cut(part.text, kind)
-        if chunk.text.strip()
-    ], None
+    return [passage for part in parts for passage in make_passages(shown, part, kind)], None
 
 
 def _known_files(connection: sqlite3.Connection) -> dict[str, tuple[int, int, int, str | None]]:
@@ -358,9 +355,12 @@ def _put(connection: sqlite3.Connection, rows: Sequence[_Rows]) -> None:
         for one in passages:
             cursor = connection.execute("INSERT INTO pieces (file) VALUES (?)", (number,))
             connection.execute(
-                "INSERT INTO passages (rowid, path, heading, text, line, page)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (cursor.lastrowid, one.path, one.heading, one.text, one.line, one.page),
+                "INSERT INTO passages (rowid, path, heading, text, line, page, with_rows)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(cursor.lastrowid, one.path, one.heading, one.text, one.line, one.page),
+                    one.with_rows,
+                ),
             )
 
 

@@ -17,13 +17,15 @@ class EvidenceProblem(Problem):
 class Passage:
     """A few lines of a document or of code, cleaned and masked. `path` begins with the name of the
     folder that config.yml names; `line` is that of its first line, counted from 1, in a PDF within
-    `page` (from 1; None elsewhere). `heading` is what it stands under, "" where nothing tells."""
+    `page` (from 1; None elsewhere). `heading` is what it stands under, "" where nothing tells.
+    `text` has … for rows of a table that stand in it as SQL; `with_rows` is all of it then, else ""."""
 
     path: str
     line: int
     text: str
     heading: str = ""
     page: int | None = None
+    with_rows: str = ""
 
     @property
     def place(self) -> str:

@@ -216,3 +216,24 @@ def test_documents_that_are_about_other_connections_do_not_go_along(tmp_path: Pa
         Path("/docs/all"), Path("/docs/sales"), Path("/code"),
     )  # fmt: skip
     assert named_folders(config, "legacy.db") == (Path("/docs/all"), Path("/code"))
+
+
+async def test_the_rows_of_a_dump_stay_at_home_below_values(
+    server: ScriptedProvider, workspace: Workspace, docs: Path
+) -> None:
+    (docs / "dump.sql").write_text(
+        "-- T: the ledger\nCREATE TABLE T (\n  BUKRS CHAR(4), -- company code\n  WAERS CHAR(5)\n);\n"
+        "INSERT INTO T VALUES ('1000', 'Meyer'),\n  ('2000', 'Schulze');\n"
+        "COPY T (BUKRS, WAERS) FROM stdin;\n3000\tKrause\n\\.\n"
+    )
+    app = AmxApp(workspace)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await all_read(pilot)
+        sent = pilot.app.screen.query_one("#sent", StreamView)
+        await until(pilot, lambda: "INSERT INTO T VALUES…;" in sent.text)
+        assert "-- company code" in sent.text and "dump.sql:1" in sent.text
+        for row in ("1000", "Meyer", "Schulze", "3000", "Krause"):
+            assert row not in sent.text
+        await pilot.press("v", "v")
+        await until(pilot, lambda: "('2000', 'Schulze')" in sent.text)
