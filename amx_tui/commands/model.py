@@ -75,9 +75,14 @@ class DocumentsRead:
     standing: Standing
 
 
+@dataclass(frozen=True, slots=True)
+class RunLeft:
+    """Nothing of the run that ended is left: no task, no connection. Another one can be started."""
+
+
 SessionEvent: TypeAlias = (
     "CatalogRead | CatalogFailed | TranscriptsFailed | EvidenceRead | RowsChanged | DocumentsRead"
-    " | RunEvent"
+    " | RunLeft | RunEvent"
 )
 
 

@@ -35,6 +35,7 @@ from amx_tui.commands.model import (
     EvidenceRead,
     NotReady,
     RowsChanged,
+    RunLeft,
     SessionEvent,
     TranscriptsFailed,
 )
@@ -470,6 +471,8 @@ class Session:
         if self._stop_is_wanted:  # while it was claimed: it ends as it begins, and sends nothing
             self.run.stop()
         self._task = asyncio.create_task(drive(self.run, self.board), name="run")
+        # Whoever drew the run's end may have drawn it as one that is still going.
+        self._task.add_done_callback(lambda _: self._tell(RunLeft()))
 
     def _add_row(self, run: int, model: str, event: SuggestionDrafted) -> None:
         from amx_tui.review.model import ReviewRow
@@ -514,6 +517,9 @@ class Session:
         with self._starting():
             from amx_tui.drafting.plan import remaining_plan
 
+            if not board.run:  # it could not be begun, such as on a full disk
+                await self._begin(draft, None)
+                return True
             missing = await self.missing_of(board.run)
             plan = remaining_plan(draft.plan, missing)
             if not plan.batches:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.catalog.model import Catalog, Change, Connector, Outcome, Written
+from amx_tui.review.model import StoreProblem
 from amx_tui.review.store import Store
 
 # What was written is told this often, and told when it is on disk. Should the process die before, what
@@ -164,7 +165,14 @@ def _write(
         done = waiting.copy()
         waiting.clear()
         if done:
-            store.record_written(connector.identity, done, who=who, at=clock(), group=group)
+            try:
+                store.record_written(connector.identity, done, who=who, at=clock(), group=group)
+            except StoreProblem as problem:
+                raise StoreProblem(
+                    problem.what,
+                    f"{problem.why}. What the database did before that is not in the journal yet",
+                    f"{problem.remedy}. What stands there is then found out by itself",
+                ) from problem
         return done
 
     try:

@@ -23,7 +23,8 @@ _NOT_OURS = "Move it away, or set AMX_CONFIG_DIR to another folder"
 # SQLite's primary result codes: what happened to the file, and what to do. sqlite.org/rescode.html
 _WORDS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: ("cannot be written: the disk is full", _ELSEWHERE),
-    sqlite3.SQLITE_IOERR: ("cannot be read or written", _ELSEWHERE),
+    # What SQLite says as well where a quota or the largest size of a file is reached.
+    sqlite3.SQLITE_IOERR: ("cannot be read or written; its disk may be full", _ELSEWHERE),
     sqlite3.SQLITE_READONLY: (
         "may not be written",
         "Make the file and its folder writable, or set AMX_CONFIG_DIR to a folder that is",
@@ -45,6 +46,13 @@ _WORDS: dict[int, tuple[str, str]] = {
         "Try again when the other amx-tui, or whatever has the file open, is done",
     ),
 }
+# Where SQLite cannot make a log or its index.
+_NO_LOG = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
 _OTHERWISE = ("cannot be used", _ELSEWHERE)
 
 
@@ -69,10 +77,11 @@ class StoreFile:
             StoreProblem: the file cannot be read.
         """
         with self._lock, self._in_words():
-            if self._connection is None and not self._is_there():
+            # An empty one was made by somebody who did not come to fill it.
+            if self._connection is None and not (self._is_there() and self.path.stat().st_size):
                 yield None
                 return
-            connection = self._open()
+            connection = self._open_to_read()
             if connection.in_transaction:  # inside writing(), of this same thread
                 yield connection
                 return
@@ -83,6 +92,8 @@ class StoreFile:
             finally:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
+                if connection is not self._connection:
+                    connection.close()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -200,6 +211,30 @@ class StoreFile:
             raise
         self._connection = connection
         return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """The connection; where no log can be made beside the file, as on a full disk or in a folder
+        that may not be written, one for this time that needs none."""
+        try:
+            return self._open()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _NO_LOG or _has_content(
+                Path(f"{self.path}-wal")
+            ):
+                raise
+            # Whoever writes it meanwhile has a log (sqlite.org/uri.html, "immutable").
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False
+            )
+            try:
+                if self._check(connection) == len(self._migrations):
+                    return connection
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()  # it cannot be brought up to date now
+            raise
 
     def _check(self, connection: sqlite3.Connection) -> int:
         """The version of the file, once it is sure that it is ours and that we can read it."""

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from amx_tui.base.problem import Problem
 from amx_tui.base.text import clean
 from amx_tui.screens.question import Question
+from amx_tui.screens.room import tell
 from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import entitle
+from amx_tui.widgets.plain import entitle, say
 
 
-class Editor(ModalScreen[str | None]):
-    """Dismissed with the text, or None where the person left it."""
+class Editor(ModalScreen[bool]):
+    """Stays until `keep` has kept the text, or the person leaves it; dismissed with whether it was kept."""
 
     BINDINGS = bindings_of("editor")
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, keep: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()
         self._title = title
         self._text = text
+        self._keep = keep
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog") as box:
@@ -41,15 +46,26 @@ class Editor(ModalScreen[str | None]):
 
     def action_keep(self) -> None:
         text = clean(self.query_one("#text", TextArea).text).strip()
-        self.dismiss(text or None)
+        if text:
+            self.run_worker(self._try_to_keep(text), exclusive=True)
+        else:
+            self.dismiss(False)
+
+    async def _try_to_keep(self, text: str) -> None:
+        try:
+            await self._keep(text)
+        except Problem as problem:  # such as a full disk: the text is still here to be kept
+            say(self, tell(problem), title=problem.what, severity="error")
+        else:
+            self.dismiss(True)
 
     def action_leave(self) -> None:
         if self.query_one("#text", TextArea).text == self._text:
-            self.dismiss(None)
+            self.dismiss(False)
             return
 
         def leave(yes: bool | None) -> None:
             if yes:
-                self.dismiss(None)
+                self.dismiss(False)
 
         self.app.push_screen(Question("Leave without keeping what you typed?"), leave)

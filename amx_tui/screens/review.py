@@ -301,11 +301,20 @@ class ReviewScreen(Room):
         # The card may be drawn anew behind the editor.
         seen = self._seen_at(row.target)
 
-        def keep(words: str | None) -> None:
-            if words:
-                self._decide(row, Verdict.EDITED, seen, text=words)
+        async def keep(words: str) -> None:
+            await self.session.decide(
+                [row.target],
+                Verdict.EDITED,
+                text=words,
+                previous={row.target: seen},
+                run=row.run,
+            )
 
-        self.app.push_screen(Editor(row.target.path, text), keep)
+        def left(kept: bool | None) -> None:
+            if kept:
+                self._go_on(row.target)
+
+        self.app.push_screen(Editor(row.target.path, text, keep), left)
 
     def action_undo(self) -> None:
         self.do(partial(self._step, back=True))

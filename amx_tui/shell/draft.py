@@ -327,17 +327,17 @@ def _at_interrupt(stop: Callable[[], None]) -> Iterator[None]:
 
 def _conclude(options: argparse.Namespace, session: Session) -> int:
     board = session.board
-    assert board is not None and board.plan is not None
-    asked = [target for batch in board.plan.batches for target in batch.targets]
+    assert board is not None and session.draft is not None
+    asked = [target for batch in session.draft.plan.batches for target in batch.targets]
     came = [t for t in asked if t in session.rows and session.rows[t].run == board.run]
-    is_whole = board.state is RunState.FINISHED and board.drafted == board.targets
+    is_whole = board.state is RunState.FINISHED and board.drafted == len(asked)
     if options.json:
         print_json(
             session.workspace.store,
             {
                 "run": board.run,
                 "state": board.state.value if board.state else None,
-                "targets": board.targets,
+                "targets": len(asked),
                 "drafted": board.drafted,
                 "tokens": board.tokens,
                 "usd": session.spent_usd,
@@ -351,7 +351,7 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
         if words:
             say(words)
     say(
-        f"{board.drafted} of {board.targets} drafted; {number(board.tokens)} tokens;"
+        f"{board.drafted} of {len(asked)} drafted; {number(board.tokens)} tokens;"
         f" {money(session.spent_usd)}"
     )
     if board.drafted:

@@ -65,6 +65,22 @@ def drafted(pilot: Pilot[None]) -> int:
     return board.drafted if board is not None else 0
 
 
+async def test_who_listens_hears_when_nothing_of_a_run_is_left(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    """Its end is told while its connections are still closed; whoever draws that draws a run that is
+    going."""
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        session, heard = session_of(pilot), list[bool]()
+        session.subscribe(lambda _: heard.append(session.is_running))
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: not session.is_running)
+        await pilot.pause()
+        assert heard[-1] is False and "drafting" not in app.whereabouts().run
+
+
 async def test_t_asks_again_for_the_batch_that_failed(
     server: ScriptedProvider, two_tables: Workspace
 ) -> None:

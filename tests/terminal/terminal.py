@@ -143,7 +143,7 @@ class Terminal:
 
     def kill9(self) -> None:
         """Ends the program's own process with SIGKILL, and waits until it is gone."""
-        os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         self.wait_until_ended()
 
     # Out. ----------------------------------------------------------------------------------------
@@ -218,6 +218,11 @@ class Terminal:
                 )
             time.sleep(_POLL)
         return self.exit_status or 0
+
+    @property
+    def pid(self) -> int:
+        """The program's own process."""
+        return int((self._folder / "pid").read_text())
 
     @property
     def has_ended(self) -> bool:
