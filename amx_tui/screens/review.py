@@ -26,7 +26,7 @@ from amx_tui.screens.review_many import decide_on_many, decide_on_name
 from amx_tui.screens.review_rows import choice_of, counts_of, row_line
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.line_input import LineInput
+from amx_tui.widgets.line_input import FilterInput
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Frame, Line, entitle, say
 from amx_tui.widgets.rows import RowList
@@ -57,8 +57,8 @@ class ReviewScreen(Room):
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
             with Frame(id="list"):
-                yield LineInput(placeholder="filter by text", id="filter", compact=True)
-                yield RowList(self._draw_row, id="suggestions")
+                yield FilterInput(self._filter, placeholder="filter by text", id="filter")
+                yield RowList(self._draw_row, moved=self._moved, id="suggestions")
             yield Page(id="card")
 
     def on_mount(self) -> None:
@@ -176,7 +176,6 @@ class ReviewScreen(Room):
         alternatives = row.suggestion.alternatives
         return alternatives[self._marked] if self._marked < len(alternatives) else None
 
-    @on(RowList.Moved, "#suggestions")
     def _moved(self) -> None:
         self._grace_until = 0.0
         self._show_card()
@@ -439,13 +438,11 @@ class ReviewScreen(Room):
         """Lists what a run drafted, None for the newest of all runs, when this screen is shown next; the
         cursor goes to `target`."""
         self._picked.clear()
+        self._close_filter()
         self._following.want(Wanted(run=run))
         self._following.forget()
         self._goal = target
         self._is_new = target is None
-        for field in self.query("#filter").results(Input):
-            field.value = ""
-            field.display = False
 
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
@@ -461,9 +458,15 @@ class ReviewScreen(Room):
         field.display = True
         field.focus()
 
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self._want(replace(self._following.wanted, words=event.value.strip()))
+    def _filter(self, typed: str) -> None:
+        wanted = replace(self._following.wanted, words=typed.strip())
+        if wanted != self._following.wanted:
+            self._want(wanted)
+
+    def _close_filter(self) -> None:
+        for field in self.query("#filter").results(Input):  # none before this is shown
+            field.value = ""
+            field.display = False
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self) -> None:
@@ -472,8 +475,7 @@ class ReviewScreen(Room):
     def action_back(self) -> None:
         field = self.query_one("#filter", Input)
         if field.display:
-            field.value = ""
-            field.display = False
+            self._close_filter()
             self.query_one("#suggestions").focus()
         elif self._picked:
             self._picked.clear()
