@@ -385,14 +385,14 @@ class ReviewScreen(Room):
             return
         if self._picked:
             targets = sorted(self._picked, key=self.session.index.place_of)
-            rows = [listing.rows[target] for target in targets if target in listing.rows]
+            rows, counts = listing.these(targets)
         elif listing.wanted.is_filter:
-            rows = [row for row in listing if row.state is State.TODO]
+            rows, counts = listing.undecided()
         else:
             say(self, "Mark some with m, or list some with f or /, then press b.",
                 title="Many at once needs a choice")  # fmt: skip
             return
-        decide_on_many(self, rows, partial(self._decided_many, row.target))
+        decide_on_many(self, rows, counts, partial(self._decided_many, row.target))
 
     def action_same_name(self) -> None:
         """The marked alternative, for every column of this name."""
