@@ -109,6 +109,7 @@ class ReviewScreen(Room):
         listing = self._following.now()
         if listing is None:
             self._goal = standing
+            self._show_old()
         else:
             self._show_list(listing, standing, stays=stays)
 
@@ -127,19 +128,29 @@ class ReviewScreen(Room):
         rows.show(len(listing), cursor=place, stays=stays, empty=empty)
         entitle(self.query_one("#list"), counts_of(listing), choice_of(listing, len(self._picked)))
 
+    def _show_old(self) -> None:
+        """What was listed, while a long list is made anew: its rows are those of now."""
+        rows = self.query_one("#suggestions", RowList)
+        if self.listing is None:
+            rows.show(0, empty="The list is being made.")
+            entitle(self.query_one("#list"))
+            return
+        rows.refresh_changed()
+        entitle(self.query_one("#list"), counts_of(self.listing), "bringing it up to date…")
+
     @property
     def _row(self) -> ReviewRow | None:
         cursor = self.query_one("#suggestions", RowList).cursor
         listing = self.listing
-        return listing[cursor] if listing is not None and cursor < len(listing) else None
+        return listing.at(cursor) if listing is not None else None
 
     def _draw_row(self, index: int, width: int) -> Line:
         listing = self.listing
-        if listing is None or index >= len(listing):
+        row = listing.at(index) if listing is not None else None
+        if listing is None or row is None:
             return []
-        row = listing[index]
         is_picked = row.target in self._picked
-        return row_line(row, listing.state_of(row.target), width, is_picked=is_picked)
+        return row_line(row, listing.state_of(row), width, is_picked=is_picked)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_card)
@@ -162,7 +173,7 @@ class ReviewScreen(Room):
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
         assert self.listing is not None
-        state = self.listing.state_of(row.target)
+        state = self.listing.state_of(row)
         width = card.scrollable_content_region.width
         card.show(card_of(self.session, row, self._marked, now, state, width))
 
@@ -178,6 +189,7 @@ class ReviewScreen(Room):
 
     def _moved(self) -> None:
         self._grace_until = 0.0
+        self._goal = None
         self._show_card()
 
     # Decisions. ----------------------------------------------------------------------------------
@@ -222,7 +234,8 @@ class ReviewScreen(Room):
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
         listing = self._following.now()
-        following = listing.next_undecided(target) if listing is not None else None
+        known = listing or self.listing
+        following = known.next_undecided(target) if known is not None else None
         self._goal = following or target
         self._marked = 0
         self.show_now()
@@ -406,6 +419,8 @@ class ReviewScreen(Room):
 
     def _decided_many(self, at: Target) -> None:
         self._picked.clear()
+        # Of a list that has to be made first, the next one is not known.
+        self._is_new = self._following.now() is None
         self._go_on(at)
 
     def action_reopen(self) -> None:

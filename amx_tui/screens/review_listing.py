@@ -119,8 +119,17 @@ class Suggestions:
     def total(self) -> int:
         return len(self._all)
 
-    def state_of(self, target: Target) -> State:
-        return _STATES[self._states[self._numbers[target]]]
+    def at(self, place: int) -> ReviewRow | None:
+        """What is listed there; None behind the end, and where the row went since `update`."""
+        if place >= len(self._shown):
+            return None
+        return self.rows.get(self._targets[self._shown[place]])
+
+    def state_of(self, row: ReviewRow) -> State:
+        # Before the catalog is read, nobody knows what stands there.
+        if not self._session.is_whole:
+            return row.state
+        return row.state_over(self._session.catalog.comment(row.target))
 
     def undecided(self) -> tuple[Sequence[ReviewRow], Confidences]:
         """What is listed and to do, whatever becomes of it later, and how many of each confidence there are;
@@ -194,12 +203,11 @@ class Suggestions:
     def _enter(self, row: ReviewRow) -> int:
         """Writes down what the list goes by; the number of the row."""
         session, target = self._session, row.target
-        # Before the catalog is read, nobody knows what stands there.
-        state = row.state_over(session.catalog.comment(target)) if session.is_whole else row.state
         first = row.suggestion.alternatives[0].confidence if row.suggestion.alternatives else None
         code = 1 + _CONFIDENCES.index((first.band, first.signal)) if first is not None else 0
         table, column = session.index.place_of(target)
         measure, place = _MEASURES[self.wanted.order](row), table << 32 | column
+        state = _CODES[self.state_of(row)]
         number = self._numbers.get(target)
         if number is None:
             number = self._numbers[target] = len(self._targets)
@@ -207,12 +215,12 @@ class Suggestions:
             self._texts.append(_text_of(row))
             self._measures.append(measure)
             self._places.append(place)
-            self._states.append(_CODES[state])
+            self._states.append(state)
             self._confidences.append(code)
         else:
             self._texts[number] = _text_of(row)
             self._measures[number], self._places[number] = measure, place
-            self._states[number], self._confidences[number] = _CODES[state], code
+            self._states[number], self._confidences[number] = state, code
         return number
 
     def _key(self, number: int) -> tuple[float, int, int]:
