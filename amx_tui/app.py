@@ -8,7 +8,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from time import monotonic
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -328,7 +328,7 @@ class AmxApp(App[None]):
         review = self._room("review")
         assert isinstance(review, Preparing)
         await review.prepare()
-        for path in review.css_path:
+        for path in (*review.css_path, Path(__file__).parent / "screens" / "dialog.tcss"):
             if not self.stylesheet.has_source(str(path)):
                 # With the screen, Textual reads this and parses the styles of all others anew.
                 self.stylesheet.read(path)

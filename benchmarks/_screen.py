@@ -63,6 +63,10 @@ class Watched:
         if found := _NAME.search(bar):
             self.under_cursor = found[0]
 
+    def text_of_frame(self) -> bytes:
+        """What the last frame painted, without its escape sequences."""
+        return ESCAPES.sub(b"", self.frame)
+
     def wait(self, seconds: float) -> None:
         for _ in self.watch(seconds):
             pass

@@ -3,17 +3,20 @@ take in memory.
 
 The real program in a terminal of 140x40, over a SQLite file of as many columns and a `tui.db` in which
 each has three alternatives with their reasons. Keys are timed one after another to the first whole frame
-that shows what they do: opening Review (from Browse and back, the first time included), each letter of a
-filter, the next suggestion, accepting, taking back, rejecting. Beside it the same program over 1 000
-suggestions, in the same run.
+that shows all that they do: opening Review (from Browse and back, the first time included), each letter of
+a filter, the next suggestion with its card, accepting, rejecting, taking back and putting back with the
+card of the suggestion that is shown then, and the dialog for many at once over all that is undecided.
+Beside it the same program over 1 000 suggestions, in the same run.
 
 The bars are milliseconds (the 99th percentile of each kind) and MB of memory above that of an empty
-Textual app, with everything that the program holds beside: the catalog, its index, the screens.
+Textual app, with everything that the program holds beside: the catalog, its index, the screens. Memory is
+looked at twice: after all of these keys, and where every suggestion is decided.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import re
 import sqlite3
@@ -21,7 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from _screen import ESCAPES, Watched
@@ -49,7 +53,7 @@ P99_LIMIT_MS = 50.0
 MEMORY_LIMIT_MB = 250.0
 COLUMNS = 25  # a table
 FEW = 1_000  # suggestions
-KINDS = ("open", "filter", "next", "accept", "undo", "reject")
+KINDS = ("open", "filter", "next", "accept", "reject", "undo", "redo", "bulk")
 
 EMPTY = """
 import asyncio, sys
@@ -72,7 +76,11 @@ _SENTENCE = (
 )
 WORDS = _SENTENCE.split()
 
-_LISTED = re.compile(r"(\d+) listed")
+_LISTED = re.compile(rb"(\d+) listed")
+_TO_DO = re.compile(rb"(\d+) to do")
+_CARD = re.compile(
+    rb"\xe2\x95\xad\xe2\x94\x80 ([A-Z0-9_.]+) \xe2\x94\x80"
+)  # the title in its border
 
 
 def main() -> int:
@@ -83,6 +91,7 @@ def main() -> int:
     print(f"Review of {many} suggestions, three alternatives each, and of {FEW}, at 140x40")
     few_seconds, few_mb = _look(FEW, presses)
     seconds, memory = _look(many, presses)
+    decided_mb = _look_at_decided(many)
     with empty_home() as environ:
         here = str(Path(__file__).resolve().parent)
         empty = float(_python(EMPTY.format(here=here), environ))
@@ -94,80 +103,126 @@ def main() -> int:
         )
         print(f"    {kind:<28}{shares}{len(seconds[kind]):6}")
     print(
-        f"  {memory:.0f} MB in all, {few_mb:.0f} MB with {FEW}, {empty:.0f} MB an empty Textual app"
+        f"  {memory:.0f} MB in all, {decided_mb:.0f} MB with all decided, {few_mb:.0f} MB with {FEW},"
+        f" {empty:.0f} MB an empty Textual app"
     )
     met = [
         judge(f"review_{kind}_p99_ms", percentile(seconds[kind], 0.99) * 1000, P99_LIMIT_MS)
         for kind in KINDS
     ]
     met.append(judge("review_memory_mb", memory - empty, MEMORY_LIMIT_MB))
+    met.append(judge("review_decided_memory_mb", decided_mb - empty, MEMORY_LIMIT_MB))
     return 0 if all(met) else 1
+
+
+@dataclass
+class Reviewed(Watched):
+    """Review in a terminal, and what its last frames said of it."""
+
+    card: str = ""  # whose it is
+    listed: int = 0
+    to_do: int = 0
+
+    def look_at(self, frame: bytes) -> None:
+        super().look_at(frame)
+        plain = ESCAPES.sub(b"", frame)
+        if found := _CARD.findall(plain):
+            self.card = found[-1].decode()
+        if found := _LISTED.findall(plain):
+            self.listed = int(found[-1])
+        if found := _TO_DO.findall(plain):
+            self.to_do = int(found[-1])
+
+    def is_at_another(self) -> Callable[[], bool]:
+        """Whether the cursor is, and the card with it."""
+        before = self.under_cursor
+        return lambda: self.under_cursor != before and self.card == self.under_cursor
+
+    def has_other_counts(self) -> Callable[[], bool]:
+        before = self.to_do
+        return lambda: self.to_do != before and self.card == self.under_cursor
+
+    def lists_others(self) -> Callable[[], bool]:
+        before = self.listed
+        return lambda: self.listed != before
 
 
 def _look(count: int, presses: int) -> tuple[dict[str, list[float]], float]:
     """Seconds of each kind of key, and the MB that the program has in memory after all of them."""
+    with _large(count) as (command, environ), Terminal(command, environ) as terminal:
+        seconds = _press(Reviewed(terminal), count, presses)
+        return seconds, terminal.memory_mb()
+
+
+def _look_at_decided(count: int) -> float:
+    """The MB that the program has in memory where every suggestion was accepted earlier."""
+    with _large(count, decided=True) as (command, environ), Terminal(command, environ) as terminal:
+        screen = Reviewed(terminal)
+        screen.wait_for(f"0/{count}")
+        _rest(screen)
+        screen.time_until(b"R", lambda: f"{count} accepted".encode() in screen.text_of_frame())
+        for _ in range(20):
+            screen.time_until(b"j", screen.is_at_another())
+            screen.wait(0.03)
+        _rest(screen)
+        return terminal.memory_mb()
+
+
+@contextlib.contextmanager
+def _large(count: int, *, decided: bool = False) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The command that opens a database of so many columns, each with a suggestion, and its environment."""
     with empty_home() as environ, tempfile.TemporaryDirectory(prefix="amx-bench-") as folder:
         database = Path(folder) / "large.db"
         targets = _make_database(database, count)
-        _make_store(Path(environ["HOME"]) / ".amx" / "tui.db", database, targets)
-        command = [*amx_tui_command(), str(database)]
-        with Terminal(command, environ) as terminal:
-            seconds = _press(Watched(terminal), count, presses)
-            memory = terminal.memory_mb()
-    return seconds, memory
+        _make_store(Path(environ["HOME"]) / ".amx" / "tui.db", database, targets, decided)
+        yield [*amx_tui_command(), str(database)], environ
 
 
-def _press(screen: Watched, count: int, presses: int) -> dict[str, list[float]]:
+def _press(screen: Reviewed, count: int, presses: int) -> dict[str, list[float]]:
     chance = random.Random(11)
     seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
     screen.wait_for(f"0/{count}")
     # Until all of it is read and nothing more is painted or worked at.
     _rest(screen)
 
-    def press(kind: str, key: bytes) -> None:
-        seconds[kind].append(screen.time_key(key))
+    def press(kind: str, key: bytes, holds: Callable[[], bool]) -> None:
+        seconds[kind].append(screen.time_until(key, holds))
         screen.wait(chance.uniform(0.02, 0.05))
 
-    def shows_review() -> bool:
-        return f"{count} suggestions".encode() in ESCAPES.sub(b"", screen.frame)
-
     for _ in range(max(presses // 3, 4)):
-        seconds["open"].append(screen.time_until(b"R", shows_review))
+        press("open", b"R", lambda: f"{count} suggestions".encode() in screen.text_of_frame())
         screen.wait(0.1)
         screen.time_until(b"B", lambda: b"described" in screen.frame)
         screen.wait(0.1)
     screen.terminal.press(b"R")
     screen.wait(0.5)
-    for _ in range(presses):
-        press("next", b"j")
-    for _ in range(presses):
-        press("accept", b"a")
-    for _ in range(presses):
-        press("reject", b"r")
-    for _ in range(presses * 2):
-        press("undo", b"u")
+    for kind, key in (("next", b"j"), ("accept", b"a"), ("reject", b"r")):
+        for _ in range(presses):
+            press(kind, key, screen.is_at_another())
+    for kind, key in (("undo", b"u"), ("redo", b"\x12"), ("undo", b"u")):
+        for _ in range(presses):
+            press(kind, key, screen.has_other_counts())
     while len(seconds["filter"]) < presses:
         screen.terminal.press(b"/")
         screen.wait(0.2)
-        listed = count
+        screen.listed = count
         # Each letter leaves some out, so that each frame can be told from the one before.
         for letter in b"17_":
-            before = listed
-
-            def lists_fewer(before: int = before) -> bool:
-                return _count_listed(screen, before) != before
-
-            seconds["filter"].append(screen.time_until(bytes([letter]), lists_fewer))
-            listed = _count_listed(screen, before)
-            screen.wait(chance.uniform(0.02, 0.05))
+            press("filter", bytes([letter]), screen.lists_others())
+        screen.terminal.press(b"\x1b")
+        screen.wait(0.3)
+    screen.terminal.press(b"f")  # the first choice below "all" is what is to do
+    screen.wait(0.5)
+    screen.terminal.press(b"j\r")
+    screen.wait(0.5)
+    screen.terminal.press(b"\x1b")
+    screen.wait(0.5)
+    for _ in range(max(presses // 3, 4)):
+        press("bulk", b"b", lambda: b"suggestions at once" in screen.text_of_frame())
+        screen.wait(0.2)
         screen.terminal.press(b"\x1b")
         screen.wait(0.3)
     return seconds
-
-
-def _count_listed(screen: Watched, otherwise: int) -> int:
-    found = _LISTED.findall(ESCAPES.sub(b"", screen.frame).decode(errors="replace"))
-    return int(found[-1]) if found else otherwise
 
 
 def _rest(screen: Watched) -> None:
@@ -204,7 +259,7 @@ def _make_database(path: Path, count: int) -> list[Target]:
     return targets
 
 
-def _make_store(path: Path, database: Path, targets: Sequence[Target]) -> None:
+def _make_store(path: Path, database: Path, targets: Sequence[Target], decided: bool) -> None:
     """As the program itself records a run, but without waiting for the disk each time."""
     connector = open_database(str(database))
     tables: dict[Target, list[Target]] = {}
@@ -251,6 +306,15 @@ def _make_store(path: Path, database: Path, targets: Sequence[Target]) -> None:
                 for target in batch.targets
             ),
         )
+        if decided:
+            connection.execute(
+                "INSERT INTO decision_groups (database, state) VALUES (1, 'standing')"
+            )
+            connection.execute(
+                "INSERT INTO decisions (grp, target, verdict, text, alternative, run, at)"
+                " SELECT 1, target, 'accepted', alternatives ->> '$[0][0]', 0, run, at"
+                " FROM suggestions"
+            )
     connection.close()
 
 

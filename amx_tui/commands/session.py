@@ -56,6 +56,8 @@ Listener = Callable[[SessionEvent], None]
 
 # How often the store is asked whether another process changed it: a question of microseconds.
 STORE_SECONDS = 0.4
+# Rows from which on the store is asked for all that it has.
+_MANY = 2_000
 # Columns from which on reading a catalog takes memory that is worth giving back.
 _LARGE = 20_000
 
@@ -735,7 +737,11 @@ class Session:
         store, database = self.workspace.store, self.connector.identity
 
         def read() -> list[ReviewRow | None]:
-            return [store.row(database, target) for target in targets]
+            if len(targets) < _MANY:
+                return [store.row(database, target) for target in targets]
+            with building():  # all of them are read sooner than so many, one by one
+                rows = {row.target: row for row in store.rows(database)}
+                return [rows.get(target) for target in targets]
 
         for target, row in zip(targets, await asyncio.to_thread(read), strict=True):
             if row is not None:

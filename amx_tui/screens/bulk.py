@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -11,7 +10,8 @@ from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.drafting.model import Band, Signal
-from amx_tui.review.model import NewDecision, ReviewRow, Verdict
+from amx_tui.review.model import ReviewRow, Verdict
+from amx_tui.screens.review_listing import Confidences
 from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit
@@ -21,15 +21,17 @@ from amx_tui.widgets.signs import BANDS
 MOST_LINES = 20
 
 
-class BulkDialog(ModalScreen[list[NewDecision]]):
-    """Dismissed with the decisions, or None; `previous` is the caller's to fill in."""
+class BulkDialog(ModalScreen[Verdict]):
+    """Dismissed with what is decided of all `rows`, or None. Where that is to accept, each gets its first
+    alternative, and those without one stay undecided."""
 
     BINDINGS = bindings_of("bulk")
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, rows: Sequence[ReviewRow]) -> None:
+    def __init__(self, rows: Sequence[ReviewRow], counts: Confidences) -> None:
         super().__init__()
         self._rows = rows
+        self._counts = counts
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog dialog-wide") as box:
@@ -41,30 +43,22 @@ class BulkDialog(ModalScreen[list[NewDecision]]):
             yield KeyBar("bulk", {})
 
     def on_mount(self) -> None:
-        self.query_one("#counts", Plain).write_lines([self._counts()])
+        self.query_one("#counts", Plain).write_lines([self._count_line()])
         rows = self.query_one(RowList)
         rows.show(len(self._rows))
         rows.focus()
 
-    def _counts(self) -> Line:
+    def _count_line(self) -> Line:
         """How many of each confidence, and where that comes from: a model's own word is no
         measurement, and is named."""
-        counts: Counter[tuple[Band, Signal]] = Counter()
-        empty = 0
-        for row in self._rows:
-            if not row.suggestion.alternatives:
-                empty += 1
-                continue
-            confidence = row.suggestion.alternatives[0].confidence
-            counts[confidence.band, confidence.signal] += 1
         pieces: list[Piece] = []
         for band in Band:
             for signal in Signal:
-                if number := counts[band, signal]:
+                if number := self._counts.get((band, signal), 0):
                     sign, ink = BANDS[band]
                     means = "measured" if signal is Signal.LOGPROB else "declared by the model"
                     pieces += [(f"{sign} {number} {band.value}", ink), (f" {means}   ", "dim")]
-        if empty:
+        if empty := self._counts.get(None, 0):
             pieces.append((f"{empty} without a text: they stay undecided", "warn"))
         return pieces
 
@@ -81,28 +75,13 @@ class BulkDialog(ModalScreen[list[NewDecision]]):
         ]
 
     def action_accept(self) -> None:
-        self.dismiss(
-            [
-                NewDecision(
-                    row.target,
-                    Verdict.ACCEPTED,
-                    row.suggestion.alternatives[0].text,
-                    alternative=0,
-                    run=row.run,
-                )
-                for row in self._rows
-                if row.suggestion.alternatives
-            ]
-        )
+        self.dismiss(Verdict.ACCEPTED)
 
     def action_reject(self) -> None:
-        self._all(Verdict.REJECTED)
+        self.dismiss(Verdict.REJECTED)
 
     def action_later(self) -> None:
-        self._all(Verdict.LATER)
-
-    def _all(self, verdict: Verdict) -> None:
-        self.dismiss([NewDecision(row.target, verdict, run=row.run) for row in self._rows])
+        self.dismiss(Verdict.LATER)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -26,7 +26,7 @@ from amx_tui.screens.review_many import decide_on_many, decide_on_name
 from amx_tui.screens.review_rows import choice_of, counts_of, row_line
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.line_input import LineInput
+from amx_tui.widgets.line_input import FilterInput
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Frame, Line, entitle, say
 from amx_tui.widgets.rows import RowList
@@ -57,8 +57,8 @@ class ReviewScreen(Room):
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
             with Frame(id="list"):
-                yield LineInput(placeholder="filter by text", id="filter", compact=True)
-                yield RowList(self._draw_row, id="suggestions")
+                yield FilterInput(self._filter, placeholder="filter by text", id="filter")
+                yield RowList(self._draw_row, moved=self._moved, id="suggestions")
             yield Page(id="card")
 
     def on_mount(self) -> None:
@@ -109,6 +109,7 @@ class ReviewScreen(Room):
         listing = self._following.now()
         if listing is None:
             self._goal = standing
+            self._show_old()
         else:
             self._show_list(listing, standing, stays=stays)
 
@@ -127,19 +128,29 @@ class ReviewScreen(Room):
         rows.show(len(listing), cursor=place, stays=stays, empty=empty)
         entitle(self.query_one("#list"), counts_of(listing), choice_of(listing, len(self._picked)))
 
+    def _show_old(self) -> None:
+        """What was listed, while a long list is made anew: its rows are those of now."""
+        rows = self.query_one("#suggestions", RowList)
+        if self.listing is None:
+            rows.show(0, empty="The list is being made.")
+            entitle(self.query_one("#list"))
+            return
+        rows.refresh_changed()
+        entitle(self.query_one("#list"), counts_of(self.listing), "bringing it up to date…")
+
     @property
     def _row(self) -> ReviewRow | None:
         cursor = self.query_one("#suggestions", RowList).cursor
         listing = self.listing
-        return listing[cursor] if listing is not None and cursor < len(listing) else None
+        return listing.at(cursor) if listing is not None else None
 
     def _draw_row(self, index: int, width: int) -> Line:
         listing = self.listing
-        if listing is None or index >= len(listing):
+        row = listing.at(index) if listing is not None else None
+        if listing is None or row is None:
             return []
-        row = listing[index]
         is_picked = row.target in self._picked
-        return row_line(row, listing.state_of(row.target), width, is_picked=is_picked)
+        return row_line(row, listing.state_of(row), width, is_picked=is_picked)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_card)
@@ -162,7 +173,7 @@ class ReviewScreen(Room):
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
         assert self.listing is not None
-        state = self.listing.state_of(row.target)
+        state = self.listing.state_of(row)
         width = card.scrollable_content_region.width
         card.show(card_of(self.session, row, self._marked, now, state, width))
 
@@ -176,9 +187,9 @@ class ReviewScreen(Room):
         alternatives = row.suggestion.alternatives
         return alternatives[self._marked] if self._marked < len(alternatives) else None
 
-    @on(RowList.Moved, "#suggestions")
     def _moved(self) -> None:
         self._grace_until = 0.0
+        self._goal = None
         self._show_card()
 
     # Decisions. ----------------------------------------------------------------------------------
@@ -223,7 +234,8 @@ class ReviewScreen(Room):
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
         listing = self._following.now()
-        following = listing.next_undecided(target) if listing is not None else None
+        known = listing or self.listing
+        following = known.next_undecided(target) if known is not None else None
         self._goal = following or target
         self._marked = 0
         self.show_now()
@@ -395,14 +407,14 @@ class ReviewScreen(Room):
             return
         if self._picked:
             targets = sorted(self._picked, key=self.session.index.place_of)
-            rows = [listing.rows[target] for target in targets if target in listing.rows]
+            rows, counts = listing.these(targets)
         elif listing.wanted.is_filter:
-            rows = [row for row in listing if row.state is State.TODO]
+            rows, counts = listing.undecided()
         else:
             say(self, "Mark some with m, or list some with f or /, then press b.",
                 title="Many at once needs a choice")  # fmt: skip
             return
-        decide_on_many(self, rows, partial(self._decided_many, row.target))
+        decide_on_many(self, rows, counts, partial(self._decided_many, row.target))
 
     def action_same_name(self) -> None:
         """The marked alternative, for every column of this name."""
@@ -416,6 +428,8 @@ class ReviewScreen(Room):
 
     def _decided_many(self, at: Target) -> None:
         self._picked.clear()
+        # Of a list that has to be made first, the next one is not known.
+        self._is_new = self._following.now() is None
         self._go_on(at)
 
     def action_reopen(self) -> None:
@@ -448,13 +462,11 @@ class ReviewScreen(Room):
         """Lists what a run drafted, None for the newest of all runs, when this screen is shown next; the
         cursor goes to `target`."""
         self._picked.clear()
+        self._close_filter()
         self._following.want(Wanted(run=run))
         self._following.forget()
         self._goal = target
         self._is_new = target is None
-        for field in self.query("#filter").results(Input):
-            field.value = ""
-            field.display = False
 
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
@@ -470,9 +482,15 @@ class ReviewScreen(Room):
         field.display = True
         field.focus()
 
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self._want(replace(self._following.wanted, words=event.value.strip()))
+    def _filter(self, typed: str) -> None:
+        wanted = replace(self._following.wanted, words=typed.strip())
+        if wanted != self._following.wanted:
+            self._want(wanted)
+
+    def _close_filter(self) -> None:
+        for field in self.query("#filter").results(Input):  # none before this is shown
+            field.value = ""
+            field.display = False
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self) -> None:
@@ -481,8 +499,7 @@ class ReviewScreen(Room):
     def action_back(self) -> None:
         field = self.query_one("#filter", Input)
         if field.display:
-            field.value = ""
-            field.display = False
+            self._close_filter()
             self.query_one("#suggestions").focus()
         elif self._picked:
             self._picked.clear()

@@ -3,18 +3,19 @@ filter looks at each once; nothing is sorted anew for a key. It knows the sessio
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
-from itertools import chain, combinations
-from operator import attrgetter
+from itertools import combinations, product
+from typing import overload
 
 from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
-from amx_tui.drafting.model import Alternative, Band
+from amx_tui.drafting.model import Alternative, Band, Signal
 from amx_tui.review.model import ReviewRow, State
 from amx_tui.screens.run_rows import RunRows
 
@@ -63,13 +64,13 @@ class Wanted:
         return ", ".join(str(part) for part in parts if part)
 
 
-@dataclass(eq=False, slots=True)
-class _Entry:
-    target: Target
-    key: tuple[float, int, int, Target]
-    text: str  # all that a filter by text looks at, in small letters
-    state: State
-    band: Band | None
+# What a row's state and the confidence of its first alternative are kept as; 0 is a row without one.
+_STATES = tuple(State)
+_CODES = {state: code for code, state in enumerate(_STATES)}
+_TODO = _CODES[State.TODO]
+_CONFIDENCES = tuple(product(Band, Signal))
+
+Confidences = Mapping[tuple[Band, Signal] | None, int]
 
 
 class Suggestions:
@@ -78,6 +79,9 @@ class Suggestions:
 
     Making it costs about a second for 100 000 rows, and that of a run reads the store: in a thread then.
     `wanted` changes by `filter`.
+
+    A target has a number from when it is first seen. What the list goes by is kept in columns, by these
+    numbers: as an object for each row it would take as much memory as the rows.
     """
 
     def __init__(self, session: Session, wanted: Wanted) -> None:
@@ -85,21 +89,26 @@ class Suggestions:
         self.wanted = wanted
         self._of_run = RunRows(session, wanted.run) if wanted.run is not None else None
         self.counts: Counter[State] = Counter()
-        self._of: dict[Target, _Entry] = {}
+        self._numbers: dict[Target, int] = {}
+        self._targets: list[Target] = []
+        self._texts: list[str] = []  # all that a filter by text looks at, in small letters
+        self._measures = array("d")  # what the order goes by, then
+        self._places = array("Q")  # where it stands in the catalog
+        self._states = bytearray()
+        self._confidences = bytearray()
         for row in tuple(self.rows.values()):
-            entry = self._of[row.target] = self._entry(row)
-            self.counts[entry.state] += 1
-        self._all = _sorted(list(self._of.values()))
+            self.counts[_STATES[self._states[self._enter(row)]]] += 1
+        self._all = self._sorted(array("I", range(len(self._targets))))
         self._shown = self._fitting(self._all)
 
     def __len__(self) -> int:
         return len(self._shown)
 
     def __getitem__(self, place: int) -> ReviewRow:
-        return self.rows[self._shown[place].target]
+        return self.rows[self._targets[self._shown[place]]]
 
     def __iter__(self) -> Iterator[ReviewRow]:
-        return (self.rows[entry.target] for entry in self._shown)
+        return (self.rows[self._targets[number]] for number in self._shown)
 
     @property
     def rows(self) -> Mapping[Target, ReviewRow]:
@@ -110,8 +119,35 @@ class Suggestions:
     def total(self) -> int:
         return len(self._all)
 
-    def state_of(self, target: Target) -> State:
-        return self._of[target].state
+    def at(self, place: int) -> ReviewRow | None:
+        """What is listed there; None behind the end, and where the row went since `update`."""
+        if place >= len(self._shown):
+            return None
+        return self.rows.get(self._targets[self._shown[place]])
+
+    def state_of(self, row: ReviewRow) -> State:
+        # Before the catalog is read, nobody knows what stands there.
+        if not self._session.is_whole:
+            return row.state
+        return row.state_over(self._session.catalog.comment(row.target))
+
+    def undecided(self) -> tuple[Sequence[ReviewRow], Confidences]:
+        """What is listed and to do, whatever becomes of it later, and how many of each confidence there are;
+        None is for those without a text."""
+        states = self._states
+        return self._kept([number for number in self._shown if states[number] == _TODO])
+
+    def these(self, targets: Iterable[Target]) -> tuple[Sequence[ReviewRow], Confidences]:
+        """The same of these, as far as they are here."""
+        known = (self._numbers.get(target) for target in targets if target in self.rows)
+        return self._kept([number for number in known if number is not None])
+
+    def _kept(self, numbers: Sequence[int]) -> tuple[Sequence[ReviewRow], Confidences]:
+        confidences = self._confidences
+        codes = bytes([confidences[number] for number in numbers])
+        counts = {key: codes.count(code) for code, key in enumerate((None, *_CONFIDENCES))}
+        rows = dict(self.rows) if self._of_run is None else self._of_run.as_now()
+        return _Kept(rows, self._targets, array("I", numbers)), counts
 
     def filter(self, wanted: Wanted) -> None:
         """Lists what is wanted now; another source needs another `Suggestions`."""
@@ -127,91 +163,132 @@ class Suggestions:
     def update(self, targets: Iterable[Target]) -> None:
         """These rows are other ones, new, or gone."""
         for target in targets:
-            old = self._of.pop(target, None)
-            if old is not None:
-                self.counts[old.state] -= 1
-                _remove(self._all, old)
-                _remove(self._shown, old)
+            number = self._numbers.get(target)
+            if number is not None and self._take(self._all, number):
+                self._take(self._shown, number)
+                self.counts[_STATES[self._states[number]]] -= 1
             row = self.rows.get(target)
             if row is None:  # undone, and never drafted
                 continue
-            new = self._of[target] = self._entry(row)
-            self.counts[new.state] += 1
-            insort(self._all, new, key=_key)
-            if self._fitting([new]):
-                insort(self._shown, new, key=_key)
+            number = self._enter(row)
+            self.counts[_STATES[self._states[number]]] += 1
+            insort(self._all, number, key=self._key)
+            if self._fitting(array("I", (number,))):
+                insort(self._shown, number, key=self._key)
 
     def place_of(self, target: Target) -> int | None:
         """Where a target is listed."""
-        entry = self._of.get(target)
-        if entry is None:
-            return None
-        place = bisect_left(self._shown, entry.key, key=_key)
-        is_there = place < len(self._shown) and self._shown[place] is entry
-        return place if is_there else None
+        number = self._numbers.get(target)
+        return self._place_in(self._shown, number) if number is not None else None
 
     def next_undecided(self, target: Target) -> Target | None:
         """The first undecided one that is listed below `target`, else the first of all listed."""
-        entry = self._of.get(target)
-        start = bisect_left(self._shown, entry.key, key=_key) if entry is not None else 0
-        order = chain(range(start, len(self._shown)), range(start))
-        found = (self._shown[place] for place in order)
-        following = (e.target for e in found if e.state is State.TODO and e.target != target)
-        return next(following, None)
+        if not self.counts[State.TODO]:
+            return None
+        states, known = self._states, self._numbers.get(target)
+        start = self._start_in(self._shown, known) if known is not None else 0
+        for part in (self._shown[start:], self._shown[:start]):
+            for number in part:
+                if states[number] == _TODO and number != known:
+                    return self._targets[number]
+        return None
 
     def first_undecided(self) -> int:
-        places = (place for place, e in enumerate(self._shown) if e.state is State.TODO)
+        states = self._states
+        places = (place for place, number in enumerate(self._shown) if states[number] == _TODO)
         return next(places, 0)
 
-    # Of one row. ---------------------------------------------------------------------------------
+    # Numbers, in order. --------------------------------------------------------------------------
 
-    def _entry(self, row: ReviewRow) -> _Entry:
+    def _enter(self, row: ReviewRow) -> int:
+        """Writes down what the list goes by; the number of the row."""
         session, target = self._session, row.target
-        first = row.suggestion.alternatives[0] if row.suggestion.alternatives else None
-        return _Entry(
-            target,
-            (_MEASURES[self.wanted.order](row), *session.index.place_of(target), target),
-            _text_of(row),
-            # Before the catalog is read, nobody knows what stands there.
-            row.state_over(session.catalog.comment(target)) if session.is_whole else row.state,
-            first.confidence.band if first is not None else None,
-        )
+        first = row.suggestion.alternatives[0].confidence if row.suggestion.alternatives else None
+        code = 1 + _CONFIDENCES.index((first.band, first.signal)) if first is not None else 0
+        table, column = session.index.place_of(target)
+        measure, place = _MEASURES[self.wanted.order](row), table << 32 | column
+        state = _CODES[self.state_of(row)]
+        number = self._numbers.get(target)
+        if number is None:
+            number = self._numbers[target] = len(self._targets)
+            self._targets.append(target)
+            self._texts.append(_text_of(row))
+            self._measures.append(measure)
+            self._places.append(place)
+            self._states.append(state)
+            self._confidences.append(code)
+        else:
+            self._texts[number] = _text_of(row)
+            self._measures[number], self._places[number] = measure, place
+            self._states[number], self._confidences[number] = state, code
+        return number
 
-    def _fitting(self, entries: list[_Entry]) -> list[_Entry]:
+    def _key(self, number: int) -> tuple[float, int, int]:
+        return self._measures[number], self._places[number], number
+
+    def _sorted(self, numbers: array[int]) -> array[int]:
+        starts = range(0, len(numbers), SORTED_AT_ONCE)
+        pieces = [sorted(numbers[at : at + SORTED_AT_ONCE], key=self._key) for at in starts]
+        return array("I", merge(*pieces, key=self._key))
+
+    def _start_in(self, numbers: array[int], number: int) -> int:
+        return bisect_left(numbers, self._key(number), key=self._key)
+
+    def _place_in(self, numbers: array[int], number: int) -> int | None:
+        place = self._start_in(numbers, number)
+        return place if place < len(numbers) and numbers[place] == number else None
+
+    def _take(self, numbers: array[int], number: int) -> bool:
+        place = self._place_in(numbers, number)
+        if place is not None:
+            del numbers[place]
+        return place is not None
+
+    def _fitting(self, numbers: array[int]) -> array[int]:
         """One wish after the other: each is then a loop that costs a hundredth of a second."""
-        wanted = self.wanted
+        wanted, fitting = self.wanted, list(numbers)
+        texts, targets = self._texts, self._targets
         for word in wanted.words.lower().split():
-            entries = [entry for entry in entries if word in entry.text]
+            fitting = [number for number in fitting if word in texts[number]]
         if wanted.state is not None:
-            entries = [entry for entry in entries if entry.state is wanted.state]
+            states, state = self._states, _CODES[wanted.state]
+            fitting = [number for number in fitting if states[number] == state]
         if wanted.band is not None:
-            entries = [entry for entry in entries if entry.band is wanted.band]
+            codes = {code for code, (band, _) in enumerate(_CONFIDENCES, 1) if band is wanted.band}
+            fitting = [number for number in fitting if self._confidences[number] in codes]
         if wanted.kind is not None:
             is_table = wanted.kind is Kind.TABLES
-            entries = [entry for entry in entries if entry.target.is_table == is_table]
+            fitting = [number for number in fitting if targets[number].is_table == is_table]
         if wanted.schema is not None:
-            entries = [entry for entry in entries if entry.target.schema == wanted.schema]
+            fitting = [number for number in fitting if targets[number].schema == wanted.schema]
         if wanted.table is not None:
-            entries = [entry for entry in entries if entry.target.of_table == wanted.table]
-        return list(entries) if entries is self._all else entries
+            fitting = [number for number in fitting if targets[number].of_table == wanted.table]
+        return array("I", fitting)
 
-
-_key = attrgetter("key")
 
 # One long sort would keep the interpreter, and so every key, for a tenth of a second, also in a thread.
 SORTED_AT_ONCE = 5_000
 
 
-def _sorted(entries: list[_Entry]) -> list[_Entry]:
-    starts = range(0, len(entries), SORTED_AT_ONCE)
-    pieces = [sorted(entries[at : at + SORTED_AT_ONCE], key=_key) for at in starts]
-    return pieces[0] if len(pieces) == 1 else list(merge(*pieces, key=_key))
+class _Kept(Sequence[ReviewRow]):
+    """Some rows, looked up when they are looked at."""
 
+    def __init__(
+        self, rows: Mapping[Target, ReviewRow], targets: Sequence[Target], numbers: Sequence[int]
+    ) -> None:
+        self._rows, self._targets, self._numbers = rows, targets, numbers
 
-def _remove(entries: list[_Entry], entry: _Entry) -> None:
-    place = bisect_left(entries, entry.key, key=_key)
-    if place < len(entries) and entries[place] is entry:
-        del entries[place]
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> ReviewRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[ReviewRow]: ...
+    def __getitem__(self, place: int | slice) -> ReviewRow | Sequence[ReviewRow]:
+        if isinstance(place, slice):
+            return _Kept(self._rows, self._targets, self._numbers[place])
+        return self._rows[self._targets[self._numbers[place]]]
 
 
 def _with_words(wanted: Wanted, words: str) -> Wanted:

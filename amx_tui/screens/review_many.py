@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from amx_tui.catalog.model import Target
-from amx_tui.review.model import NewDecision, ReviewRow
+from amx_tui.catalog.model import Catalog
+from amx_tui.review.model import NewDecision, ReviewRow, Verdict
+from amx_tui.screens.review_listing import Confidences
 from amx_tui.screens.room import Room
 from amx_tui.widgets.plain import say
 
+# More than these are told of before they are on disk.
+MANY = 5_000
 
-def decide_on_many(room: Room, rows: Sequence[ReviewRow], decided: Callable[[], None]) -> None:
-    """Shows what each of `rows` would get and decides on them; calls `decided` then."""
+
+def decide_on_many(
+    room: Room, rows: Sequence[ReviewRow], counts: Confidences, decided: Callable[[], None]
+) -> None:
+    """Shows what each of `rows` would get and decides on them; calls `decided` then. Neither the rows nor
+    the catalog that is known now are looked through here: there may be a hundred thousand."""
     from amx_tui.screens.bulk import BulkDialog
 
     if not rows:
         say(room, "Nothing that is listed is undecided.")
         return
-    take = _taker(room, [row.target for row in rows], decided)
-    room.app.push_screen(BulkDialog(rows), take)
+    seen = room.session.catalog
+
+    def take(verdict: Verdict | None) -> None:
+        if verdict is not None:
+            room.do(partial(_take, room, partial(_decisions, rows, verdict, seen), decided))
+
+    room.app.push_screen(BulkDialog(rows, counts), take)
+
+
+def _decisions(rows: Sequence[ReviewRow], verdict: Verdict, seen: Catalog) -> list[NewDecision]:
+    """For a thread. Without a text nothing is accepted."""
+    decisions = []
+    for row in rows:
+        text = None
+        if verdict is Verdict.ACCEPTED:
+            if not (alternatives := row.suggestion.alternatives):
+                continue
+            text = alternatives[0].text
+        decisions.append(
+            NewDecision(
+                *(row.target, verdict, text),
+                alternative=None if text is None else 0,
+                previous=seen.comment(row.target),
+                run=row.run,
+            )
+        )
+    return decisions
 
 
 def decide_on_name(room: Room, row: ReviewRow, text: str, decided: Callable[[], None]) -> None:
@@ -35,26 +69,30 @@ def decide_on_name(room: Room, row: ReviewRow, text: str, decided: Callable[[], 
         return
     from amx_tui.screens.same_name import SameNameDialog
 
-    take = _taker(room, targets, decided)
+    seen = room.session.catalog
+
+    def take(chosen: list[NewDecision] | None) -> None:
+        if chosen:
+            over = [replace(d, previous=seen.comment(d.target)) for d in chosen]
+            room.do(partial(_take, room, lambda: over, decided))
+
     room.app.push_screen(SameNameDialog(room.session, row.target, text), take)
 
 
-def _taker(
-    room: Room, targets: Sequence[Target], decided: Callable[[], None]
-) -> Callable[[list[NewDecision] | None], None]:
-    """Takes what a dialog was left with, over the texts that are seen when it opens."""
-    seen = {target: room.session.catalog.comment(target) for target in targets}
-
-    def take(decisions: list[NewDecision] | None) -> None:
-        if not decisions:
-            return
-        over = [replace(d, previous=seen[d.target]) for d in decisions]
-
-        async def work() -> None:
-            await room.session.take(over)
-            say(room, "u takes all of them back.", title=f"{len(over)} decided")
-            decided()
-
-        room.do(work)
-
-    return take
+async def _take(
+    room: Room, decisions: Callable[[], list[NewDecision]], decided: Callable[[], None]
+) -> None:
+    """Takes them over the texts that were seen when the dialog opened."""
+    taken = await asyncio.to_thread(decisions)
+    if not taken:
+        say(room, "None of them has a text.")
+        return
+    if len(taken) > MANY:
+        say(
+            room,
+            "It takes some seconds, and you can go on meanwhile.",
+            title=f"Deciding {len(taken)}",
+        )
+    await room.session.take(taken)
+    say(room, "u takes all of them back.", title=f"{len(taken)} decided")
+    decided()

@@ -12,6 +12,8 @@ from rich.cells import cell_len, set_cell_size
 from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Region
+from textual.messages import Update
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -108,9 +110,14 @@ class Plain(Static):
 
 class Framed(_Widget):
     """A widget with words in its border: new ones draw that line of the border again, where Textual
-    itself (8.2.8) draws all that the border goes round."""
+    itself (8.2.8) draws all that the border goes round.
+
+    It tells its screen at once that it looks otherwise. Textual's widgets do so when they have nothing
+    else to do, each in its own time: what a key changed in two of them then takes two frames.
+    """
 
     _edge: int | None = None  # the line of the border that is being written, from the top of all
+    _is_told = False  # the screen, since it was drawn last
 
     @contextlib.contextmanager
     def writing_edge(self, *, is_top: bool) -> Iterator[None]:
@@ -132,7 +139,15 @@ class Framed(_Widget):
             gutter = self.gutter
             width = self.outer_size.width
             regions = (Region(-gutter.left, self._edge - gutter.top, width, 1),)
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        if repaint and not self._is_told and self.is_running and self.is_attached:
+            self._is_told = True
+            self.screen.post_message(Update(self))
+        return self
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._is_told = False
+        return super().render_lines(crop)
 
 
 class Frame(Framed, Container):

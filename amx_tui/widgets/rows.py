@@ -22,7 +22,7 @@ from textual.widget import Widget
 
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import INKS, Framed, Line
+from amx_tui.widgets.plain import INKS, Framed, Line, Piece
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,13 +61,14 @@ class Inked(Framed, ScrollView, can_focus=False):
         self._base: Style | None = None
         self._inks: dict[str, Style] = {}
         self._measured: int | None = None  # `room`, while one line is looked at after the other
+        self._is_shown_soon = False  # what scrolls it calls `refresh_changed` itself
 
     def look(self, y: int) -> object:
         """All that the drawing of a line of the view depends on, but the colours."""
         raise NotImplementedError
 
     def draw(self, y: int) -> Strip:
-        """A line of the view."""
+        """A line of the view, as `look` saw it last."""
         raise NotImplementedError
 
     def render_line(self, y: int) -> Strip:
@@ -159,7 +160,7 @@ class Inked(Framed, ScrollView, can_focus=False):
         that are seen, these are the same as before."""
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.position = new_value
-        if round(old_value) != round(new_value):
+        if round(old_value) != round(new_value) and not self._is_shown_soon:
             self.refresh_changed()
 
     def strip_of(self, line: Line, width: int, base: Style | None = None) -> Strip:
@@ -195,7 +196,8 @@ class HeadLine(Inked):
 
 
 class RowList(Inked, can_focus=True):
-    """A list with a cursor. `draw(index, width)` gives the pieces of a row."""
+    """A list with a cursor. `draw(index, width)` gives the pieces of a row. `moved` takes the place of the
+    message `Moved`, which comes when the cursor was drawn already: what it changes is drawn along with it."""
 
     BINDINGS = bindings_of("list")
 
@@ -214,12 +216,21 @@ class RowList(Inked, can_focus=True):
     class Chosen(Moved):
         """Enter, or a click on the row under the cursor."""
 
-    def __init__(self, draw: Draw, *, empty: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        draw: Draw,
+        *,
+        empty: str = "",
+        moved: Callable[[], None] | None = None,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
         self._draw = draw
+        self._moved = moved
         self._count = 0
         self._empty = empty
         self.cursor = 0
+        self._seen: dict[int, tuple[Piece, ...]] = {}  # the pieces of each line of the screen
 
     def show(
         self,
@@ -237,10 +248,12 @@ class RowList(Inked, can_focus=True):
             self._empty = empty
         before = self.cursor
         self.cursor = min(max(self.cursor if cursor is None else cursor, 0), max(count - 1, 0))
+        self._is_shown_soon = True
         self.hold(count)
         if stays and self.cursor != before:
             self.jump(self.scroll_offset.y + self.cursor - before)
         self._reveal()
+        self._is_shown_soon = False
         self.refresh_changed()
 
     @property
@@ -257,7 +270,10 @@ class RowList(Inked, can_focus=True):
             self.refresh_row(before)
             self.refresh_row(index)
         self._reveal()
-        self.post_message(self.Moved(self, index))
+        if self._moved is not None:
+            self._moved()
+        else:
+            self.post_message(self.Moved(self, index))
 
     def refresh_row(self, index: int) -> None:
         """Draws one row again."""
@@ -279,7 +295,8 @@ class RowList(Inked, can_focus=True):
         index = y + self.scroll_offset.y
         if index >= self._count:
             return self._empty if not self._count else None
-        return index == self.cursor, self.room, tuple(self._draw(index, self.room))
+        pieces = self._seen[y] = tuple(self._draw(index, self.room))
+        return index == self.cursor, self.room, pieces
 
     def draw(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
@@ -289,7 +306,7 @@ class RowList(Inked, can_focus=True):
                 return self.strip_of([(" " + words[y], "dim")], width)
             return Strip.blank(width, self.base)
         base = self.base + self.ink("cursor") if index == self.cursor else self.base
-        return self.strip_of(self._draw(index, width), width, base)
+        return self.strip_of(self._seen[y], width, base)
 
     def on_click(self, event: events.Click) -> None:
         index = event.y + self.scroll_offset.y

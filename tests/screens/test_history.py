@@ -55,7 +55,7 @@ def title(pilot: Pilot[None], widget: str) -> str:
 
 def lines(pilot: Pilot[None], widget: str) -> list[str]:
     rows = pilot.app.screen.query(f"RowList{widget}, {widget} RowList").only_one(RowList)
-    return [rows.draw(y).text for y in range(min(rows.count, rows.size.height))]
+    return [rows.render_line(y).text for y in range(min(rows.count, rows.size.height))]
 
 
 def card(pilot: Pilot[None], widget: str = "#card") -> str:

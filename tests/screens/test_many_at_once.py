@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Target
+from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.drafting.model import Band
 from amx_tui.review.model import State, Verdict
+from amx_tui.screens import review_following
 from amx_tui.screens.bulk import BulkDialog
 from amx_tui.screens.review import ReviewScreen
+from amx_tui.screens.review_listing import Suggestions, Wanted
 from amx_tui.screens.same_name import SameNameDialog
 from amx_tui.screens.show import ShowDialog
 from amx_tui.widgets.rows import RowList
@@ -23,6 +30,10 @@ def review(pilot: Pilot[None]) -> ReviewScreen:
 
 def listed(pilot: Pilot[None]) -> list[Target]:
     return [row.target for row in review(pilot).listing or ()]
+
+
+def frame(pilot: Pilot[None]) -> Widget:
+    return review(pilot).query_one("#list")
 
 
 async def open_review(pilot: Pilot[None]) -> None:
@@ -79,6 +90,49 @@ async def test_what_a_filter_lists_is_accepted_at_once_and_taken_back_at_once(
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await pilot.press("u")
         await until(pilot, lambda: not texts_at(pilot))
+
+
+async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread makes it; its rows are those of now all the while, and then the cursor is at what is left."""
+    monkeypatch.setattr(review_following, "MADE_AT_ONCE", 3)
+    monkeypatch.setattr(review_following, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr("amx_tui.commands.session._MANY", 3)
+    goes_on = threading.Event()
+    goes_on.set()
+
+    class Slow(Suggestions):
+        def __init__(self, session: Session, wanted: Wanted) -> None:
+            super().__init__(session, wanted)
+            assert goes_on.wait(30)
+
+    monkeypatch.setattr(review_following, "Suggestions", Slow)
+    async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
+        try:
+            await open_review(pilot)
+            session = session_of(pilot)
+            await pilot.press("g", *"m" * 6)
+            marked = set(listed(pilot)[:6])
+            goes_on.clear()
+            await pilot.press("b")
+            await until(pilot, lambda: isinstance(pilot.app.screen, BulkDialog))
+            await pilot.press("a")
+            await until(pilot, lambda: set(texts_at(pilot)) == marked)
+            await until(pilot, lambda: "up to date" in str(frame(pilot).border_subtitle))
+            rows = review(pilot).query_one("#suggestions", RowList)
+            assert "✓" in rows.render_line(0).text
+            assert rows.count == len(session.rows)
+        finally:
+            goes_on.set()
+        await until(pilot, lambda: "6 accepted" in str(frame(pilot).border_title))
+        assert "up to date" not in str(frame(pilot).border_subtitle)
+        await until(pilot, lambda: review(pilot)._row is not None)
+        row = review(pilot)._row
+        assert row is not None and row.state is State.TODO
+        await pilot.press("u")
+        await until(pilot, lambda: "accepted" not in str(frame(pilot).border_title))
+        assert not texts_at(pilot)
 
 
 async def test_what_is_marked_can_be_rejected_at_once(reviewed: Workspace) -> None:
@@ -153,6 +207,6 @@ async def test_a_column_that_somebody_else_described_since_is_told(reviewed: Wor
         await until(pilot, lambda: (review(pilot).listing or {}) and True)
         listing = review(pilot).listing
         assert listing is not None
-        await until(pilot, lambda: listing.state_of(target) is State.CHANGED)
+        await until(pilot, lambda: listing.counts[State.CHANGED] == 1)
         await choose(pilot, "changed meanwhile")
         assert listed(pilot) == [target]
