@@ -151,6 +151,12 @@ class Room(Screen[None]):
     def on_screen_resume(self) -> None:
         self.show_now()
 
+    def on_screen_suspend(self) -> None:
+        if self not in self.app.screen_stack and not self.app.is_screen_installed(self):
+            # It is taken away for good. Textual ends its work only after its widgets are gone, and
+            # what is waited for, such as a slow keyring, may come in between.
+            self.workers.cancel_node(self)
+
     def do(self, work: Callable[[], Coroutine[Any, Any, None]], *, only: str = "") -> None:
         """Work that a key started: what goes wrong is said, never raised. Work with the same `only`
         takes the place of what is still under way, or has not begun."""

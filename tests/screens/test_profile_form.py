@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from textual.widgets import Input
 from amx_tui.app import AmxApp
 from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.config.folders import find_folders
+from amx_tui.config.keys import keyring_state
 from amx_tui.screens.form import FormRoom
 from amx_tui.screens.question import Question
 from amx_tui.widgets.form import Fold, Pick
@@ -250,6 +253,31 @@ async def test_a_stored_key_goes_to_another_host_after_a_yes_only(
         await pilot.press("n")
         await until(pilot, lambda: on(pilot, "ProfileForm"))
         assert not server.requests
+
+
+async def test_who_leaves_before_the_keyring_has_answered_is_simply_gone(
+    empty: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers in the midst of the form's being taken away, when some fields are gone."""
+    answers, in_thread = asyncio.Event(), asyncio.to_thread
+
+    async def later(work: Callable[..., object], *words: object) -> object:
+        if work is keyring_state:
+            await answers.wait()
+        return await in_thread(work, *words) if work is not keyring_state else work()
+
+    monkeypatch.setattr(asyncio, "to_thread", later)
+    async with AmxApp(empty).run_test(size=(140, 40)) as pilot:
+        await until_read(pilot)
+        await pilot.press("n")
+        await until(pilot, lambda: on(pilot, "ProfileForm"))
+        left = form(pilot)
+        leaving = asyncio.create_task(pilot.press("escape"))
+        while left.query("#provider"):  # noqa: ASYNC110 -- the very moment
+            await asyncio.sleep(0)
+        answers.set()
+        await leaving
+        await until(pilot, lambda: on(pilot, "ProfilesScreen"))
 
 
 async def test_esc_asks_where_something_would_be_lost(empty: Workspace) -> None:
