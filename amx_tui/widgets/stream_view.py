@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from time import monotonic
 
-from rich.cells import get_character_cell_size
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Offset
 from textual.selection import Selection
 from textual.strip import Strip
@@ -357,17 +359,22 @@ class StreamView(Inked, can_focus=True):
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
             return self.strip_of([(self.empty if index == 0 else "", "dim")], self.room)
-        return self._selected(line, index).apply_offsets(0, index)
-
-    def _selected(self, line: str, index: int) -> Strip:
         span = self._span(index)
         if span is None:
-            return self.strip_of([(line, "")], self.room)
+            return self._plain(line, index)
         start, end = span
         end = len(line) if end < 0 else end
-        return self.strip_of(
-            [(line[:start], ""), (line[start:end], "here"), (line[end:], "")], self.room
-        )
+        pieces = [(line[:start], ""), (line[start:end], "here"), (line[end:], "")]
+        return self.strip_of(pieces, self.room).apply_offsets(0, index)
+
+    def _plain(self, line: str, index: int) -> Strip:
+        """A line of nothing special, clean since it was wrapped: in one piece, because each strip on the
+        way to it costs as much as the whole line."""
+        used = len(line) if _NARROW.fullmatch(line) else cell_len(line)
+        style = self.base + Style.from_meta({"offset": (0, index)})
+        if used > self.room:  # the view is narrower since
+            return Strip([Segment(line, style)], used).adjust_cell_length(self.room, self.base)
+        return Strip([Segment(line + " " * (self.room - used), style)], self.room)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join([*self._lines, *self._tail])), "\n"
