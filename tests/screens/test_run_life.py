@@ -137,6 +137,29 @@ async def test_a_second_attempt_does_not_run_into_the_first(
         assert "Let me look at" in view.text.split("\n\n")[2]
 
 
+async def test_the_end_offers_to_ask_for_what_t_asks_for_and_not_for_a_batch_that_was_given_up(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = hold_after_the_first_line
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: drafted(pilot) == 2 and bool(app.screen.query("#phase")))
+        await until(pilot, lambda: "silence" in told(pilot))
+        await pilot.press("delete")  # T, of which two are missing
+        board = app.session.board
+        assert board is not None
+        await until(pilot, lambda: board.states[BatchState.CANCELLED] == 1)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "t tries the 1 missing again" in told(pilot))
+        server.answer = draft
+        await pilot.press("t")
+        await until(pilot, lambda: app.session.board is not board and drafted(pilot) == 1)
+        await until(pilot, lambda: not app.session.is_running)
+    assert len(server.calls) == 3
+
+
 async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
     server: ScriptedProvider, two_tables: Workspace
 ) -> None:

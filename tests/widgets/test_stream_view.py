@@ -146,6 +146,10 @@ async def test_what_is_dragged_over_is_selected_also_while_more_comes() -> None:
         )
         lines = [y for y in range(view.size.height) if view._span(y + view.scroll_offset.y)]
         assert [shown(view)[y][:7] for y in lines] == ["line 22", "line 23", "line 24"]
+        assert shown(view)[-1].startswith("line 29")  # held still under the mouse
+        await pilot.click(view, offset=(3, 3))
+        await pilot.pause()
+        assert view.follows and shown(view)[-1] == "and more"
 
 
 @pytest.mark.parametrize("how", ["forgotten", "another width", "another text"])
