@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes, key_name
+from amx_tui.base.building import calm_collector
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Connector
@@ -260,13 +261,7 @@ class AmxApp(App[None]):
         for problem in (*self.workspace.preferences.problems, *self._wrong_wishes()):
             say(self.screen, tell(problem), title=problem.what, severity="warning")
         self.theme_changed_signal.subscribe(self, self._keep_theme)
-        # What was imported stays; the collector, which the command line held back, need not look at
-        # it again in mid-stream.
-        gc.freeze()
-        # A full collection holds up a key by tens of milliseconds, and a stream starts one each second
-        # with Python's own numbers; what a stream leaves is gone after the two quick ones.
-        gc.set_threshold(2_000, 20, 20)
-        gc.enable()
+        calm_collector()
 
     def _keep_theme(self, theme: Theme) -> None:
         """A theme that was chosen in the palette is there at the next start."""

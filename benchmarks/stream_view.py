@@ -79,6 +79,7 @@ def show(side: str, size: int, pace: int, burst: int, result: str) -> None:
     from textual.containers import VerticalScroll
     from textual.widgets import Markdown
 
+    from amx_tui.base.building import calm_collector
     from amx_tui.widgets.plain import Plain
     from amx_tui.widgets.stream_view import StreamView
 
@@ -112,6 +113,7 @@ def show(side: str, size: int, pace: int, burst: int, result: str) -> None:
         async def stream(self) -> None:
             pieces = list(reasoning(size))
             await asyncio.sleep(0.5)  # the first paint is none of this
+            calm_collector()  # as the program does after its own
             heart = Heart()
             beating = asyncio.create_task(heart.beat())
             memory = [memory_mb()]

@@ -35,6 +35,15 @@ def building() -> Iterator[None]:
                     gc.enable()
 
 
+def calm_collector() -> None:
+    """For a screen that answers keys, once it is there: what was imported stays, and is not looked at
+    again in mid-stream. A full collection holds up a key by tens of milliseconds, and a stream starts one
+    each second with Python's own numbers; what a stream leaves is gone after the two quick ones."""
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 20)
+    gc.enable()
+
+
 def give_back() -> None:
     """Returns to the system what was allocated and is free again, which glibc else keeps (40 MB after
     200 000 columns were read from SQLite). Takes milliseconds and lets other threads work; elsewhere

@@ -25,6 +25,15 @@ _BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(r"\s+")
 
 
+# What an escape sequence, or a line break of two characters, begins with at the end of a text. One that
+# is still open after so many characters is none that anybody wrote.
+_LONGEST_ESCAPE = 2_048
+_UNFINISHED = re.compile(
+    r"(?:\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|[\x1b][\]PX^_][^\x07\x1b\x9c]*\x1b?"
+    r"|[\x90\x98\x9d-\x9f][^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*|\r)\Z"
+)
+
+
 def clean(text: str) -> str:
     """`text` without escape sequences, control and invisible characters; newlines stay, tabs become
     a space, and what is left is in Unicode's composed form (NFC)."""
@@ -32,6 +41,22 @@ def clean(text: str) -> str:
         return text
     text = _BREAKS.sub("\n", _ESCAPES.sub("", text)).replace("\t", " ")
     return unicodedata.normalize("NFC", _KEEPING_LINES.sub("", text))
+
+
+class Cleaning:
+    """`clean` for a text that comes in pieces: what may be the beginning of an escape sequence waits in
+    `held` for the rest of it."""
+
+    def __init__(self) -> None:
+        self.held = ""
+
+    def feed(self, piece: str) -> str:
+        """What of the text is certain now and was not before, cleaned."""
+        text = self.held + piece
+        open_ = _UNFINISHED.search(text, max(len(text) - _LONGEST_ESCAPE, 0))
+        place = open_.start() if open_ is not None else len(text)
+        self.held = text[place:]
+        return clean(text[:place])
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -414,12 +414,14 @@ class Session:
         from amx_tui.drafting.engine import Run
         from amx_tui.drafting.model import (
             AnswerDelta,
+            BatchPhase,
             ReasoningDelta,
             RunEnded,
             RunStarted,
             RunState,
             SuggestionDrafted,
         )
+        from amx_tui.llm.model import Phase
         from amx_tui.review.recorder import StoreRecorder
 
         recorder = StoreRecorder(
@@ -453,6 +455,8 @@ class Session:
                                 pass
                             case SuggestionDrafted():
                                 self._add_row(number, draft.plan.model, event)
+                            case BatchPhase(batch=batch, phase=Phase.CONNECTING, attempt=attempt):
+                                self.texts[batch].begin(attempt)
                             case ReasoningDelta(batch=batch, text=text):
                                 self.texts[batch].reasoning.add(text)
                             case AnswerDelta(batch=batch, text=text):

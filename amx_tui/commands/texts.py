@@ -34,10 +34,21 @@ class Text:
         return "".join(self.pieces)
 
 
+def attempt_heading(attempt: int) -> str:
+    """What stands between the words of an attempt and those of the one before."""
+    return f"\n\n── attempt {attempt} ──\n\n"
+
+
 @dataclass(slots=True)
 class BatchTexts:
     reasoning: Text = field(default_factory=Text)
     answer: Text = field(default_factory=Text)
+
+    def begin(self, attempt: int) -> None:
+        """What comes from here on is of another attempt."""
+        for text in (self.reasoning, self.answer):
+            if text.size:
+                text.add(attempt_heading(attempt))
 
 
 def request_text(draft: Draft, batch: Batch, without: Collection[str] = ()) -> str:

@@ -93,6 +93,7 @@ class BatchLine:
     state: BatchState = BatchState.QUEUED
     drafted: int = 0
     missing: int = 0  # targets that it ended without
+    is_given_up: bool = False  # by the person: what it lacks is not asked when the run goes on
     attempt: int = 0
     started_at: float | None = None
     ended_at: float | None = None
@@ -248,6 +249,7 @@ class Board:
                     self.lost -= line.missing
                     line.missing = 0
                     line.failure = line.ended_at = None
+                    line.is_given_up = False
                 line.started_at = at
                 self._move(line, BatchState.QUEUED, at)
             case BatchPhase(_, phase, attempt, at):
@@ -302,6 +304,7 @@ class Board:
                 self._say(line.number, f"{line.title}: failed: {_lower(failure.what)}{kept}", at)
             case BatchCancelled(_, missing, at):
                 self._close(line, BatchState.CANCELLED, len(missing), at)
+                line.is_given_up = True
                 kept = f"; {line.drafted} of {line.total} kept" if line.drafted else ""
                 self._say(line.number, f"{line.title}: cancelled{kept}", at)
             case _:

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from amx_tui.base.text import clean, one_line
+from amx_tui.base.text import Cleaning, one_line
 from amx_tui.drafting.model import (
     AnswerDelta,
     BatchCancelled,
     BatchFailed,
     BatchFinished,
+    BatchPhase,
     Plan,
     ReasoningDelta,
     RunEvent,
 )
+from amx_tui.llm.model import Phase
 from amx_tui.review.model import StoreProblem
 from amx_tui.review.store import Store
 
@@ -70,6 +72,8 @@ class StoreRecorder:
                 self._transcripts.add(run, event)
                 if self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(_PAUSE, self._flush)
+            case BatchPhase(phase=Phase.CONNECTING):
+                self._transcripts.end(run, event.batch)
             case BatchFinished() | BatchFailed() | BatchCancelled():
                 self._transcripts.end(run, event.batch)
                 self._flush()
@@ -113,6 +117,7 @@ class _Transcripts:
         self._folder = folder
         self._waiting: list[tuple[int, int, str, str]] = []  # run, batch, heading, text
         self._headings: dict[tuple[int, int], str] = {}
+        self._cleaning: dict[tuple[int, int], Cleaning] = {}
         self.problem: StoreProblem | None = None
 
     def add(self, run: int, event: ReasoningDelta | AnswerDelta) -> None:
@@ -120,7 +125,7 @@ class _Transcripts:
             self._waiting.append((run, event.batch, _HEADINGS[type(event)], event.text))
 
     def end(self, run: int, batch: int) -> None:
-        """The next words of this batch, if it is ever asked again, get a heading of their own."""
+        """The next words of this batch, if it is asked again, get a heading of their own."""
         self._waiting.append((run, batch, "", ""))
 
     def flush(self) -> None:
@@ -132,14 +137,16 @@ class _Transcripts:
         for run, batch, heading, text in waiting:
             place = (run, batch)
             pieces = texts.setdefault(place, [])
-            if heading and heading != self._headings.get(place):
-                pieces.append(f"\n--- {heading} ---\n")
+            if heading != self._headings.get(place):
+                self._cleaning[place] = Cleaning()  # what one began to say the other does not end
+                if heading:
+                    pieces.append(f"\n--- {heading} ---\n")
             self._headings[place] = heading
-            pieces.append(text)
+            pieces.append(self._cleaning[place].feed(text))
         try:
             for (run, batch), pieces in texts.items():
                 if any(pieces):
-                    self._append(f"run-{run}-batch-{batch}.txt", clean("".join(pieces)))
+                    self._append(f"run-{run}-batch-{batch}.txt", "".join(pieces))
         except OSError as error:
             self.problem = StoreProblem(
                 f"The transcripts in {one_line(str(self._folder))} cannot be written",
@@ -150,6 +157,7 @@ class _Transcripts:
     def close(self) -> None:
         self.flush()
         self._headings.clear()
+        self._cleaning.clear()
 
     def _append(self, name: str, text: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

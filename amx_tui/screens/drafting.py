@@ -17,8 +17,17 @@ from textual.css.query import NoMatches
 
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
+from amx_tui.commands.texts import attempt_heading
 from amx_tui.drafting.board import BatchLine, BatchState, Board
-from amx_tui.drafting.model import AnswerDelta, ReasoningDelta, RunEnded, RunStarted, RunState
+from amx_tui.drafting.model import (
+    AnswerDelta,
+    BatchPhase,
+    ReasoningDelta,
+    RunEnded,
+    RunStarted,
+    RunState,
+)
+from amx_tui.llm.model import Phase
 from amx_tui.llm.providers import host_of
 from amx_tui.review.model import RunRecord
 from amx_tui.screens.outcome import outcome_lines, silent_batches, waiting_lines
@@ -120,6 +129,10 @@ class DraftingScreen(Room):
                 self._followed, self._is_chosen, self._said = None, False, 0
                 self._numbers = []
                 self.query_one("#log", StreamView).replace("")
+            case BatchPhase(batch=batch, phase=Phase.CONNECTING, attempt=attempt):
+                view = self.query_one("#text", StreamView)
+                if batch == self._followed and self._view is not View.REQUEST and view.text:
+                    view.append(attempt_heading(attempt))
             case ReasoningDelta(batch=batch, text=text):
                 if batch == self._followed and self._view is View.REASONING:
                     self.query_one("#text", StreamView).append(text)

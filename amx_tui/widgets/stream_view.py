@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from time import monotonic
 
-from rich.cells import get_character_cell_size
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Offset
 from textual.selection import Selection
 from textual.strip import Strip
 
-from amx_tui.base.text import clean
+from amx_tui.base.text import Cleaning, clean
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.rows import Inked
 from amx_tui.widgets.seen import is_pressing, is_seen
@@ -32,7 +35,7 @@ _LONGEST_WAY_MADE = 0.2
 _PACE = 1 / 20
 _RUNNING_PACE = 1 / 5
 # Characters that are wrapped at once, which takes some milliseconds, and seconds until the next of them.
-_PORTION = 16_384
+PORTION = 16_384
 _BREATH = 1 / 200
 
 # Characters of one cell each, whatever stands beside them: neither control characters, combining marks,
@@ -76,13 +79,27 @@ def _end_of_line(text: str, start: int, end: int, width: int) -> int:
 
 
 def _line_start(text: str, place: int) -> int:
-    """Where the first line begins after `place`; the place itself where none does."""
-    return text.find("\n", place) + 1 or place if place > 0 else 0
+    """Where the first line begins after `place`, or else the first word; the place itself where none
+    does."""
+    if place <= 0:
+        return 0
+    return text.find("\n", place) + 1 or text.find(" ", place) + 1 or place
+
+
+def _signs(line: str) -> int:
+    """Its characters that are no spaces, of which no wrapping loses any."""
+    return len(line) - line.count(" ")
+
+
+def _moved(place: Offset | None, lines: int) -> Offset | None:
+    return None if place is None else Offset(place.x, max(place.y + lines, 0))
 
 
 class StreamView(Inked, can_focus=True):
     """`append` text at any pace; it is drawn at the screen's own pace."""
 
+    # The scroll bar takes no room when it comes: nothing is wrapped again for it.
+    DEFAULT_CSS = "StreamView { scrollbar-gutter: stable; }"
     ALLOW_SELECT = True
     BINDINGS = bindings_of("stream")
 
@@ -94,8 +111,12 @@ class StreamView(Inked, can_focus=True):
         self._growing: list[str] = []  # the last paragraph, in the pieces in which it came
         self._tail: list[str] = []  # the same, wrapped
         self._waiting: list[str] = []  # since the last drawing
+        self._cleaning = Cleaning()  # of what came
         self._older = ""  # above all that, and not wrapped yet
         self._follows = True
+        # Where the reader is: the paragraph at the top of the view, and how many characters of it that
+        # are no spaces are above the view. As long as they do not move, through any number of widths.
+        self._anchor: tuple[int, int] | None = None
         self._wrapped_at = 0
         self.empty = empty  # what is shown while there is no text
         self._is_due = False
@@ -105,7 +126,8 @@ class StreamView(Inked, can_focus=True):
 
     @property
     def text(self) -> str:
-        return "".join([self._older, *self._paragraphs, *self._growing, *self._waiting])
+        came = [*self._paragraphs, *self._growing, self._cleaning.held, *self._waiting]
+        return "".join([self._older, *came])
 
     @property
     def follows(self) -> bool:
@@ -117,9 +139,11 @@ class StreamView(Inked, can_focus=True):
         end comes first, what is above it a moment later."""
         self._paragraphs, self._lines, self._growing, self._tail = [], [], [], []
         self._heights = []
+        self._cleaning, self._anchor = Cleaning(), None
         self._follows = follow
+        self._move_selection(None)
         self.jump(0)
-        start = _line_start(text, len(text) - _PORTION) if follow else 0
+        start = _line_start(text, len(text) - PORTION) if follow else 0
         self._older, self._waiting = text[:start], [text[start:]]
         self._flush()
         self._wrap_older_soon()
@@ -133,7 +157,7 @@ class StreamView(Inked, can_focus=True):
 
     def catch_up(self) -> None:
         """Shows at once what was appended, such as while the screen was not shown."""
-        if self._follows and sum(map(len, self._waiting)) > _PORTION:
+        if self._follows and sum(map(len, self._waiting)) > PORTION:
             self.replace(self.text)
         elif self._waiting:
             self._flush()
@@ -186,8 +210,8 @@ class StreamView(Inked, can_focus=True):
             self._rewrap(width)
         if self._waiting:
             came = "".join(self._waiting)
-            self._waiting = [came[_PORTION:]] if len(came) > _PORTION else []
-            first, *rest = clean(came[:_PORTION]).split("\n")
+            self._waiting = [came[PORTION:]] if len(came) > PORTION else []
+            first, *rest = self._cleaning.feed(came[:PORTION]).split("\n")
             self._grow(first, width)
             for start in rest:
                 self._finish("".join(self._growing) + "\n", self._tail)
@@ -216,19 +240,41 @@ class StreamView(Inked, can_focus=True):
         self._lines.extend(lines)
 
     def _rewrap(self, width: int) -> None:
-        """All of it, for another width; the reader keeps the paragraph at the top of the view."""
+        """All of it, for another width; the reader keeps the word at the top of the view."""
         self._wrapped_at = width
-        top, line = 0, int(self.scroll_y)
-        while top < len(self._heights) and line >= self._heights[top]:
-            line -= self._heights[top]
-            top += 1
+        anchor = self._anchor or self._find_anchor()
+        self._move_selection(None)
         paragraphs, self._paragraphs, self._heights, self._lines = self._paragraphs, [], [], []
         for paragraph in paragraphs:
             self._finish(paragraph, wrap(paragraph.removesuffix("\n"), width))
         self._tail = wrap("".join(self._growing), width) if self._growing else []
-        if not self._follows:
+        if not self._keeps_end:
             self._hold()
-            self.jump(sum(self._heights[:top]))
+            self.jump(self._line_of(anchor))
+            self._anchor = anchor
+
+    def _find_anchor(self) -> tuple[int, int]:
+        top, line = 0, int(self.scroll_y)
+        while top < len(self._heights) and line >= self._heights[top]:
+            line -= self._heights[top]
+            top += 1
+        return top, sum(map(_signs, self._lines_of(top)[:line]))
+
+    def _line_of(self, anchor: tuple[int, int]) -> int:
+        top, signs = anchor
+        place = sum(self._heights[:top])
+        for line in self._lines_of(top):
+            signs -= _signs(line)
+            if signs < 0:
+                break
+            place += 1
+        return place
+
+    def _lines_of(self, paragraph: int) -> list[str]:
+        if paragraph >= len(self._heights):
+            return self._tail
+        start = sum(self._heights[:paragraph])
+        return self._lines[start : start + self._heights[paragraph]]
 
     def _forget(self, lines: int) -> None:
         """Drops the oldest paragraphs of at least so many lines, so that the memory stays bounded;
@@ -239,7 +285,9 @@ class StreamView(Inked, can_focus=True):
             count += 1
         del self._paragraphs[:count], self._heights[:count], self._lines[:gone]
         self._older = ""
-        if not self._follows:
+        self._anchor = None
+        self._move_selection(-gone)
+        if not self._keeps_end:
             self.jump(self.scroll_y - gone)
 
     def _wrap_older_soon(self) -> None:
@@ -250,7 +298,7 @@ class StreamView(Inked, can_focus=True):
         """The next portion above what is there already, which stays where it is on the screen."""
         if not self._older or self._wrapped_at <= 0:
             return
-        start = _line_start(self._older, len(self._older) - 2 * _PORTION)
+        start = _line_start(self._older, len(self._older) - 2 * PORTION)
         text, self._older = self._older[start:], self._older[:start]
         paragraphs = clean(text).splitlines(keepends=True)
         wrapped = [wrap(one.removesuffix("\n"), self._wrapped_at) for one in paragraphs]
@@ -259,25 +307,30 @@ class StreamView(Inked, can_focus=True):
         self._lines[:0] = lines
         if len(self._lines) > MOST_LINES:
             self._older = ""
-        if not self._follows:
+        self._anchor = None
+        self._move_selection(len(lines))
+        if not self._keeps_end:
             self._hold()
             self.jump(self.scroll_y + len(lines))
         self._settle()
         self._wrap_older_soon()
 
     def _hold(self) -> None:
+        self._is_jumping = True  # to the last line, where there are fewer now
         self.hold(len(self._lines) + len(self._tail))
+        self._is_jumping = False
 
     def _settle(self) -> None:
         """Scrolls to the end where that is followed, and draws what changed."""
         self._hold()
-        if self._follows:
+        if self._keeps_end:
             self.jump(len(self._lines) + len(self._tail))
         self.refresh_changed()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if not self._is_jumping:  # the reader did it: reaching the end means to follow it again
+            self._anchor = None
             self._follows = new_value >= self.max_scroll_y
 
     def jump(self, y: float) -> None:
@@ -306,23 +359,48 @@ class StreamView(Inked, can_focus=True):
         line = self._line(index)
         if line is None or (not line and index == 0 and not self.text):
             return self.strip_of([(self.empty if index == 0 else "", "dim")], self.room)
-        return self._selected(line, index).apply_offsets(0, index)
-
-    def _selected(self, line: str, index: int) -> Strip:
         span = self._span(index)
         if span is None:
-            return self.strip_of([(line, "")], self.room)
+            return self._plain(line, index)
         start, end = span
         end = len(line) if end < 0 else end
-        return self.strip_of(
-            [(line[:start], ""), (line[start:end], "here"), (line[end:], "")], self.room
-        )
+        pieces = [(line[:start], ""), (line[start:end], "here"), (line[end:], "")]
+        return self.strip_of(pieces, self.room).apply_offsets(0, index)
+
+    def _plain(self, line: str, index: int) -> Strip:
+        """A line of nothing special, clean since it was wrapped: in one piece, because each strip on the
+        way to it costs as much as the whole line."""
+        used = len(line) if _NARROW.fullmatch(line) else cell_len(line)
+        style = self.base + Style.from_meta({"offset": (0, index)})
+        if used > self.room:  # the view is narrower since
+            return Strip([Segment(line, style)], used).adjust_cell_length(self.room, self.base)
+        return Strip([Segment(line + " " * (self.room - used), style)], self.room)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join([*self._lines, *self._tail])), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
+        if selection is None:
+            self._settle()
         self.refresh_changed()
+
+    @property
+    def _keeps_end(self) -> bool:
+        """Whether the end is scrolled into sight: not while something is selected, because what the mouse
+        is dragged over must not run away below it."""
+        return self._follows and (not self.is_attached or self.text_selection is None)
+
+    def _move_selection(self, lines: int | None) -> None:
+        """What is selected is so many lines further down now; None: it is there no more."""
+        selection = self.text_selection if self.is_attached else None
+        if selection is None:
+            return
+        moved = dict(self.screen.selections)
+        del moved[self]
+        if lines is not None:
+            start, end = (_moved(place, lines) for place in (selection.start, selection.end))
+            moved[self] = Selection(start, end)
+        self.screen.selections = moved
 
     def action_up(self) -> None:
         self.scroll_relative(y=-1, animate=False)
@@ -341,4 +419,5 @@ class StreamView(Inked, can_focus=True):
 
     def action_last(self) -> None:
         self._follows = True
+        self._move_selection(None)
         self._settle()

@@ -13,11 +13,13 @@ from amx_tui.catalog.model import Target
 from amx_tui.drafting.model import (
     AnswerDelta,
     BatchFinished,
+    BatchPhase,
     ReasoningDelta,
     Recorder,
     RunEnded,
     RunState,
 )
+from amx_tui.llm.model import Phase
 from amx_tui.review.model import StoreProblem
 from amx_tui.review.recorder import StoreRecorder
 from amx_tui.review.store import Store
@@ -93,6 +95,21 @@ async def test_the_models_words_go_into_one_file_a_batch(store: Store, folder: P
     assert mode(folder / f"run-{run}-batch-1.txt") == 0o600
     assert mode(folder) == 0o700
     assert b"company" not in store.path.read_bytes()
+
+
+async def test_an_attempt_begins_under_a_heading_and_ends_no_escape_of_the_one_before(
+    store: Store, folder: Path
+) -> None:
+    recorder = StoreRecorder(store, folder, "x")
+    run = await recorder.start(plan([A]), 1.0)
+    for attempt in (1, 2):
+        await recorder.record(run, BatchPhase(1, Phase.CONNECTING, attempt, 2.0))
+        await recorder.record(run, ReasoningDelta(1, f"no {attempt} \x1b[3"))
+        recorder._flush()
+        await recorder.record(run, ReasoningDelta(1, "1mred\x1b]0;"))
+    await recorder.aclose()
+    told = "\n--- thinking ---\nno {} red"
+    assert read(folder / f"run-{run}-batch-1.txt") == told.format(1) + told.format(2)
 
 
 async def test_words_are_on_disk_soon_without_being_waited_for(store: Store, folder: Path) -> None:

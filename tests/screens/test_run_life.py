@@ -21,7 +21,8 @@ from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
 from amx_tui.review.store import Store
 from amx_tui.screens.drafting import _state_words
 from amx_tui.screens.question import Question
-from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
+from amx_tui.widgets.stream_view import StreamView
+from tests.provider import Reply, ScriptedProvider, cut_after, draft, draft_lines, error, stream
 from tests.review.made import suggestion
 from tests.screens.test_account import (
     notices,
@@ -112,6 +113,51 @@ async def test_a_transcript_that_cannot_be_kept_is_told_and_the_run_goes_on(
         await until(pilot, lambda: "transcripts" in notices(app))
         assert "shown but not kept" in notices(app)
         assert drafted(pilot) == 5
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+async def test_a_second_attempt_does_not_run_into_the_first(
+    server: ScriptedProvider, tmp_path: Path, is_looked_at: bool
+) -> None:
+    first = stream(reasoning="Let me see whether", finish=None, done=False)
+    size = sum(len(getattr(step, "data", b"")) for step in first.steps)
+    server.script(cut_after(size, first))
+    app = AmxApp(workspace_at(server.base_url, tmp_path))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        if is_looked_at:
+            await run_to_its_end(pilot)
+        else:
+            await pilot.press("enter", "R")
+            await until(pilot, lambda: drafted(pilot) == 3 and not app.session.is_running)
+            await pilot.press("D")
+        view = app.screen.query_one("#text", StreamView)
+        await until(pilot, lambda: view.text.startswith("Let me see whether\n"))
+        assert view.text.split("\n\n")[1] == "── attempt 2 ──"
+        assert "Let me look at" in view.text.split("\n\n")[2]
+
+
+async def test_the_end_offers_to_ask_for_what_t_asks_for_and_not_for_a_batch_that_was_given_up(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = hold_after_the_first_line
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: drafted(pilot) == 2 and bool(app.screen.query("#phase")))
+        await until(pilot, lambda: "silence" in told(pilot))
+        await pilot.press("delete")  # T, of which two are missing
+        board = app.session.board
+        assert board is not None
+        await until(pilot, lambda: board.states[BatchState.CANCELLED] == 1)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "t tries the 1 missing again" in told(pilot))
+        server.answer = draft
+        await pilot.press("t")
+        await until(pilot, lambda: app.session.board is not board and drafted(pilot) == 1)
+        await until(pilot, lambda: not app.session.is_running)
+    assert len(server.calls) == 3
 
 
 async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
