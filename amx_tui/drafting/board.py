@@ -169,6 +169,12 @@ class Board:
         ended = sum(self.states[state] for state in _ENDED)
         return len(self.batches) - ended - self.states[BatchState.QUEUED]
 
+    @property
+    def unasked(self) -> int:
+        """Targets without a suggestion, apart from those of batches that a person gave up."""
+        given_up = sum(line.missing for line in self.batches.values() if line.is_given_up)
+        return self.targets - self.drafted - given_up
+
     def elapsed(self, now: float) -> float:
         """Seconds since the run began, or that it took."""
         if self.started_at is None:

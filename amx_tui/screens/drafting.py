@@ -142,6 +142,19 @@ class DraftingScreen(Room):
             case RunEnded():
                 self.call_after_refresh(self._tick)
 
+    def offers(self, action: str) -> bool:
+        """What has something to do now."""
+        board = self._board
+        match action:
+            case "more_time" | "cancel" | "stop":
+                return board is not None and board.plan is not None and board.ended_at is None
+            case "retry":
+                return self._past is not None or (board is not None and board.unasked > 0)
+            case "view":
+                return bool(self._numbers)
+            case _:
+                return True
+
     # What is shown. ------------------------------------------------------------------------------
 
     def show_state(self) -> None:

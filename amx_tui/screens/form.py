@@ -20,7 +20,6 @@ from amx_tui.base.problem import Problem
 from amx_tui.commands.model import Check, State
 from amx_tui.screens.question import leave_unsaved
 from amx_tui.screens.room import Room, tell
-from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.form import Choice, Field, Fold, Note, Pick, TextField
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
@@ -170,7 +169,6 @@ class FormRoom(Room):
         self.query_one("#block", Plain).write_lines(rows)
         self._show_aside()
         self.query_one("#beside").set_class(self._shows_written, "-written")
-        self.query_one(KeyBar).refresh_changed()
         self._reveal_soon()
 
     def _show_fields(self) -> None:

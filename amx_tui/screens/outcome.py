@@ -58,8 +58,7 @@ def outcome_lines(
 
 def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) -> list[Line]:
     """What was drafted, by confidence, and the key that goes on; what it cost and took."""
-    given_up = sum(line.missing for line in board.batches.values() if line.is_given_up)
-    missing = board.targets - board.drafted - given_up
+    missing = board.unasked
     bands = " ".join(f"{board.bands[band]} {band.value}" for band in Band if board.bands[band])
     words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
     is_asked_again = missing and longer is None and not board.what

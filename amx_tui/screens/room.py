@@ -14,7 +14,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.commands.model import CatalogFailed, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
-from amx_tui.widgets.bars import KeyBar, TopBar, Whereabouts
+from amx_tui.widgets.bars import Bar, KeyBar, TopBar, Whereabouts
 from amx_tui.widgets.plain import say
 from amx_tui.widgets.seen import is_pressing, is_seen
 
@@ -146,7 +146,8 @@ class Room(Screen[None]):
             return
         self._is_stale = False
         self.show_state()
-        self.query_one(TopBar).refresh_changed()
+        for bar in self.query(Bar):
+            bar.refresh_changed()
 
     def on_screen_resume(self) -> None:
         self.show_now()

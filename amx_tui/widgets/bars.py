@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual import events
@@ -116,6 +117,13 @@ def _room_words(action: Action, is_short: bool) -> str:
     return f" {key} " if is_short else f" {key}·{rest} "
 
 
+@runtime_checkable
+class Offering(Protocol):
+    """A screen whose keys do not always have something to do: pressed all the same, they say so."""
+
+    def offers(self, action: str) -> bool: ...
+
+
 class KeyBar(Bar):
     """What can be pressed here: as many actions as the line holds, the most needed first."""
 
@@ -126,8 +134,10 @@ class KeyBar(Bar):
 
     def pieces(self, width: int) -> list[tuple[str, str, str]]:
         # What makes no sense at the moment is not offered.
-        can = self.screen.check_action
-        shown = [a for a in actions_of(self._room) if a.bar and can(a.name, ())]
+        screen = self.screen
+        shown = [a for a in actions_of(self._room) if a.bar and screen.check_action(a.name, ())]
+        if isinstance(screen, Offering):
+            shown = [action for action in shown if screen.offers(action.name)]
         shown.sort(key=lambda action: action.bar)
         help_action = BY_ID["app.help"]
         room = width - len(" ? help ")

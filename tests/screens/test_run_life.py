@@ -160,6 +160,37 @@ async def test_the_end_offers_to_ask_for_what_t_asks_for_and_not_for_a_batch_tha
     assert len(server.calls) == 3
 
 
+def offered(app: AmxApp) -> str:
+    bar = app.screen.query_one("#key-bar")
+    return "".join(segment.text for segment in bar.render_line(0))
+
+
+async def test_a_run_that_is_over_offers_only_keys_that_have_something_to_do(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = only_table_t
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: "help" in offered(app))
+        assert not [key for key in ("more time", "try again", "stop run") if key in offered(app)]
+        await pilot.press("B")
+        await open_draft(pilot)
+        server.answer = hold_after_the_first_line
+        await pilot.press("enter")
+        await until(pilot, lambda: "x stop run" in offered(app))
+        assert "+ more time" in offered(app) and "cancel batch" in offered(app)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "stop run" not in offered(app))
+        assert "t try again" in offered(app) and "more time" not in offered(app)
+        server.answer = draft
+        await pilot.press("t")
+        await until(pilot, lambda: drafted(pilot) == 3 and not app.session.is_running)
+        await until(pilot, lambda: "try again" not in offered(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "No run is going." in notices(app))
+
+
 async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
     server: ScriptedProvider, two_tables: Workspace
 ) -> None:
