@@ -40,6 +40,7 @@ class Wanted:
     kind: Kind | None = None
     schema: str | None = None
     table: Target | None = None
+    redrafted: bool | None = None  # a new draft stands beside the decision
     words: str = ""
     order: Order = Order.PATH
     run: int | None = None
@@ -57,7 +58,8 @@ class Wanted:
         """For the border of the list; "" where everything is shown in its usual order."""
         table = self.table.table if self.table is not None else None
         run = f"run {self.run}" if self.run is not None else None
-        parts = [run, self.state, self.band, self.kind, self.schema, table]
+        again = "drafted again" if self.redrafted else None
+        parts = [run, self.state, again, self.band, self.kind, self.schema, table]
         if self.order is not Order.PATH:
             parts.append(self.order)
         return ", ".join(str(part) for part in parts if part)
@@ -70,6 +72,7 @@ class _Entry:
     text: str  # all that a filter by text looks at, in small letters
     state: State
     band: Band | None
+    is_redrafted: bool
 
 
 class Suggestions:
@@ -109,6 +112,11 @@ class Suggestions:
     @property
     def total(self) -> int:
         return len(self._all)
+
+    @property
+    def redrafted(self) -> int:
+        """How many have a new draft beside their decision."""
+        return sum(entry.is_redrafted for entry in self._all)
 
     def state_of(self, target: Target) -> State:
         return self._of[target].state
@@ -151,17 +159,21 @@ class Suggestions:
         return place if is_there else None
 
     def next_undecided(self, target: Target) -> Target | None:
-        """The first undecided one that is listed below `target`, else the first of all listed."""
+        """The first undecided one that is listed below `target`, else the first of all listed. Who lists
+        what was drafted again decides on that."""
         entry = self._of.get(target)
         start = bisect_left(self._shown, entry.key, key=_key) if entry is not None else 0
         order = chain(range(start, len(self._shown)), range(start))
         found = (self._shown[place] for place in order)
-        following = (e.target for e in found if e.state is State.TODO and e.target != target)
+        following = (e.target for e in found if self._waits(e) and e.target != target)
         return next(following, None)
 
     def first_undecided(self) -> int:
-        places = (place for place, e in enumerate(self._shown) if e.state is State.TODO)
+        places = (place for place, e in enumerate(self._shown) if self._waits(e))
         return next(places, 0)
+
+    def _waits(self, entry: _Entry) -> bool:
+        return entry.state is State.TODO or bool(self.wanted.redrafted and entry.is_redrafted)
 
     # Of one row. ---------------------------------------------------------------------------------
 
@@ -175,6 +187,7 @@ class Suggestions:
             # Before the catalog is read, nobody knows what stands there.
             row.state_over(session.catalog.comment(target)) if session.is_whole else row.state,
             first.confidence.band if first is not None else None,
+            row.is_redrafted,
         )
 
     def _fitting(self, entries: list[_Entry]) -> list[_Entry]:
@@ -186,6 +199,8 @@ class Suggestions:
             entries = [entry for entry in entries if entry.state is wanted.state]
         if wanted.band is not None:
             entries = [entry for entry in entries if entry.band is wanted.band]
+        if wanted.redrafted is not None:
+            entries = [entry for entry in entries if entry.is_redrafted == wanted.redrafted]
         if wanted.kind is not None:
             is_table = wanted.kind is Kind.TABLES
             entries = [entry for entry in entries if entry.target.is_table == is_table]
