@@ -119,6 +119,7 @@ class Plan:
     thresholds: Thresholds = Thresholds()
     calibration: Calibration = Calibration()  # its estimates are multiplied by this already
     hint: str = ""  # a reviewer's wish, as it is in every prompt
+    is_again: bool = False  # of what was drafted before; the readings so far go along
 
     @property
     def targets(self) -> int:

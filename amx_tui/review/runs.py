@@ -137,10 +137,10 @@ class Runs(StorePart):
         self, connection: Connection, database: int, run: int, leg: int, plan: Plan, at: float
     ) -> None:
         connection.execute(
-            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(run, leg, plan.profile, plan.provider, plan.model, plan.effort),
-                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint)),
+                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint), plan.is_again),
             ),
         )
         connection.executemany(
@@ -388,8 +388,9 @@ class Runs(StorePart):
             if connection is None:
                 return None
             last = connection.execute(
-                "SELECT profile, privacy, cap_usd, hint, (SELECT coalesce(sum(usd), 0.0) FROM usage"
-                " WHERE run = legs.run) FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1",
+                "SELECT profile, privacy, cap_usd, hint, is_again,"
+                " (SELECT coalesce(sum(usd), 0.0) FROM usage WHERE run = legs.run)"
+                " FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1",
                 (run,),
             ).fetchone()
             return self._decoded(read_leg, last) if last is not None else None
