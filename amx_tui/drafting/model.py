@@ -213,13 +213,16 @@ class WaitingToRetry:
 
 @dataclass(frozen=True, slots=True)
 class AskingAgain:
-    """A further request of a batch, only for the targets that it still lacks. `failure` is what cut
-    the request before short, None where its answer simply left them out."""
+    """A further request of a batch, or more of them that share `targets`, only for what it still lacks.
+    `failure` is what broke the request before off, `is_cut` says that its answer reached its length
+    limit; neither, where it simply left them out."""
 
     batch: int
     targets: tuple[Target, ...]
     at: float
     failure: Failure | None = None
+    is_cut: bool = False
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +267,14 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class BatchFinished:
-    """`missing` are targets that the answer did not cover; `unusable` counts what could not be read."""
+    """`missing` are targets that the answer did not cover, `is_cut` where it had no room for them;
+    `unusable` counts what could not be read."""
 
     batch: int
     missing: tuple[Target, ...]
     unusable: int
     at: float
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

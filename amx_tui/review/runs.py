@@ -237,6 +237,8 @@ class Runs(StorePart):
                 said = f"asked again for {len(event.targets)} targets"
                 if event.failure:
                     said = f"{_say(event.failure)}; {said}"
+                elif event.is_cut:
+                    said = f"the answer was cut at its length limit; {said}"
                 self._add_note(run, event.batch, event.at, said)
             case TargetRefused():
                 said = f"{event.target.path}: {_say(event.failure)}"
