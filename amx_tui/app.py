@@ -73,6 +73,7 @@ class AmxApp(App[None]):
         self._rooms: dict[str, Room] = {}
         self._model_words = ""
         self.pressed_at = 0.0
+        self._remembered: Session | None = None  # among the files opened last
         self._offered_for: Session | None = None  # to go on with its interrupted run
         self._was_running = False
         self._told: tuple[Problem, ...] = ()  # of the store
@@ -297,12 +298,15 @@ class AmxApp(App[None]):
             if self._was_running:
                 gc.freeze()  # what the run imported
         is_read = isinstance(event, CatalogRead) and event.is_whole and not event.is_kept
-        if is_read and self._offered_for is not self.session:  # not again at each refresh
-            self._offered_for = self.session
-            self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
+        if is_read and self._remembered is not self.session:  # not again at each refresh
+            self._remembered = self.session
             self.run_worker(self._remember(), group="recent")
         if isinstance(event, RowsChanged) and not event.targets:  # all were read
             self._tell_of_store()
+            if self._offered_for is not self.session:
+                # Not sooner: the readings so far go along where it drafted again.
+                self._offered_for = self.session
+                self.run_worker(self._offer_to_go_on(), group="interrupted", exclusive=True)
             self.run_worker(self.session.follow_store(), group="store", exclusive=True)
             if self.session.rows:
                 self.run_worker(self._prepare_review(), group="prepare", exclusive=True)

@@ -185,7 +185,7 @@ def _gather(
     privacy: Privacy,
     read_evidence: ReadEvidence,
     hint: str,
-    earlier: Mapping[Target, Sequence[str]],
+    earlier: Mapping[Target, Sequence[str]] | None,
 ) -> Material:
     from amx_tui.drafting.model import Scope
     from amx_tui.drafting.plan import choose_targets
@@ -281,14 +281,14 @@ def prepare_draft(
 ) -> Draft:
     """Reads the evidence of the targets' tables and makes the plan. `first_number` is the number of
     the first batch, for a run that goes on; `hint` is what a reviewer tells the model, and `earlier`
-    are the texts that did not satisfy them.
+    are the texts that did not satisfy them, None where nothing is drafted again.
 
     Raises:
         NotReady: see `find_setup`; or there is nothing to draft.
         CatalogProblem: the database cannot be read.
     """
     setup = find_setup(workspace, profile)
-    material = _gather(workspace, catalog, targets, privacy, read_evidence, hint, earlier or {})
+    material = _gather(workspace, catalog, targets, privacy, read_evidence, hint, earlier)
     return _make_draft(workspace, material, setup, cap_usd=cap_usd, first_number=first_number)
 
 

@@ -89,7 +89,8 @@ SessionEvent: TypeAlias = (
 @dataclass(frozen=True, slots=True)
 class Material:
     """What a plan is made of, whichever profile it is for. `documents` is the state of what the passages
-    are from; `hint` is what a reviewer tells the model, `earlier` the texts that did not satisfy them."""
+    are from; `hint` is what a reviewer tells the model, `earlier` the texts that did not satisfy them,
+    None where nothing is drafted again."""
 
     catalog: Catalog
     wanted: tuple[Target, ...]
@@ -100,7 +101,7 @@ class Material:
     wording: Wording
     terms: Sequence[Term]
     hint: str
-    earlier: Mapping[Target, Sequence[str]]
+    earlier: Mapping[Target, Sequence[str]] | None
 
 
 @dataclass(frozen=True, slots=True)

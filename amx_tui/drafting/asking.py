@@ -59,10 +59,12 @@ class Asking:
 
     Attributes:
         refused: what a content filter does not let through, found so far.
+        is_cut: an answer had no room for all that it was asked for, and the rest is not asked again.
     """
 
     def __init__(self, wanted: tuple[Target, ...]) -> None:
         self.refused: list[Target] = []
+        self.is_cut = False
         self._wanted = wanted
         self._next = deque([wanted])
         self._left = dict(_MOST)
@@ -80,8 +82,8 @@ class Asking:
             raise StopIteration
         return self._next.popleft()
 
-    def note(self, asked: tuple[Target, ...], rest: tuple[Target, ...], answer: Answer) -> bool:
-        """A request for `asked` has ended and left `rest` out; whether that is asked again."""
+    def note(self, asked: tuple[Target, ...], rest: tuple[Target, ...], answer: Answer) -> int:
+        """A request for `asked` has ended and left `rest` out; how many requests ask for that again."""
         is_refused = answer.failed_by(FailureKind.CONTENT_FILTERED)
         if not is_refused:
             # Of two halves, the failure of one is not undone by the other.
@@ -91,12 +93,13 @@ class Asking:
             if is_refused:  # the offender, or what is too dear to search
                 self._refusal = answer.failure
                 self.refused += rest
-            return False
+            self.is_cut = self.is_cut or (answer.is_cut and bool(rest))
+            return 0
         self._left[purpose] -= len(again)
         self._is_halved = self._is_halved or len(again) > 1
         self._has_asked_for_rest = self._has_asked_for_rest or answer.is_whole
         self._next.extendleft(reversed(again))
-        return True
+        return len(again)
 
     def failure(self, missing: tuple[Target, ...]) -> Failure | None:
         """Why the batch failed that ended without `missing`; None where it did not fail."""

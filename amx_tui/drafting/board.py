@@ -46,6 +46,7 @@ _MOST_LINES = 10_000
 # character as three bytes, which is about a token as well.
 _BYTES_PER_TOKEN = 4
 _SPACE = "\u00a0"
+_CUT = "the answer was cut at its length limit"
 
 
 class BatchState(StrEnum):
@@ -94,6 +95,7 @@ class BatchLine:
     drafted: int = 0
     missing: int = 0  # targets that it ended without
     is_given_up: bool = False  # by the person: what it lacks is not asked when the run goes on
+    is_cut: bool = False  # it lacks what an answer had no room for
     attempt: int = 0
     started_at: float | None = None
     ended_at: float | None = None
@@ -255,7 +257,7 @@ class Board:
                     self.lost -= line.missing
                     line.missing = 0
                     line.failure = line.ended_at = None
-                    line.is_given_up = False
+                    line.is_given_up = line.is_cut = False
                 line.started_at = at
                 self._move(line, BatchState.QUEUED, at)
             case BatchPhase(_, phase, attempt, at):
@@ -277,10 +279,13 @@ class Board:
                 line.retry_at, line.waits_for = at + seconds, failure
                 self._move(line, BatchState.RETRYING, at)
                 self._say(line.number, f"{line.title}: {_say_wait(failure, seconds, at)}", at)
-            case AskingAgain(_, targets, at, failure):
-                asked = f"asking again for the {_count(len(targets))} still missing"
-                why = _lower(failure.what) if failure is not None else "the answer left some out"
-                self._say(line.number, f"{line.title}: {why}; {asked}", at)
+            case AskingAgain(_, targets, at, failure, is_cut, requests):
+                why = _CUT if is_cut else "the answer left some out"
+                why = _lower(failure.what) if failure is not None else why
+                only = "only " if line.drafted else ""
+                asked = f"asking again {only}for the {_count(len(targets))} still missing"
+                more = f", in {requests} requests" if requests > 1 else ""
+                self._say(line.number, f"{line.title}: {why}{_kept(line)}; {asked}{more}", at)
             case TargetRefused(_, target, failure, at):
                 name = one_line(target.column or target.table, 40)
                 self._say(line.number, f"{line.title}: {name}: {_lower(failure.what)}", at)
@@ -294,9 +299,10 @@ class Board:
                 done = f"replaced by {one_line(instead, 60)}" if instead else "left out"
                 text = f"{line.title}: {one_line(name, 60)} {done}: {one_line(reason, 200)}"
                 self._say(line.number, text, at)
-            case BatchFinished(_, missing, unusable, at):
+            case BatchFinished(_, missing, unusable, at, is_cut):
                 self._close(line, BatchState.FINISHED, len(missing), at)
-                notes = []
+                line.is_cut = is_cut
+                notes = [_CUT] if is_cut else []
                 if missing:
                     notes.append(f"no description came for {_names(missing)}")
                 if unusable:
@@ -306,13 +312,12 @@ class Board:
             case BatchFailed(_, failure, missing, at):
                 line.failure = failure
                 self._close(line, BatchState.FAILED, len(missing), at)
-                kept = f"; {line.drafted} of {line.total} kept" if line.drafted else ""
-                self._say(line.number, f"{line.title}: failed: {_lower(failure.what)}{kept}", at)
+                said = f"failed: {_lower(failure.what)}{_kept(line)}"
+                self._say(line.number, f"{line.title}: {said}", at)
             case BatchCancelled(_, missing, at):
                 self._close(line, BatchState.CANCELLED, len(missing), at)
                 line.is_given_up = True
-                kept = f"; {line.drafted} of {line.total} kept" if line.drafted else ""
-                self._say(line.number, f"{line.title}: cancelled{kept}", at)
+                self._say(line.number, f"{line.title}: cancelled{_kept(line)}", at)
             case _:
                 pass
 
@@ -364,6 +369,10 @@ def _say_wait(failure: Failure, seconds: float, at: float) -> str:
     then = moment_in(seconds, at=at)
     wait = wait.replace(" ", _SPACE)
     return f"{_lower(failure.what)}; {asked_by} {wait}, asking again at {then}"
+
+
+def _kept(line: BatchLine) -> str:
+    return f"; {line.drafted} of {line.total} kept" if line.drafted else ""
 
 
 def _lower(sentence: str) -> str:

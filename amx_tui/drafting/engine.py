@@ -423,22 +423,23 @@ class Run:
                 return
             rest = tuple(target for target in asked if target in set(work.missing))
             refused = len(asking.refused)
-            is_asked_again = asking.note(asked, rest, answer)
+            requests = asking.note(asked, rest, answer)
             if failure is not None:
                 for target in asking.refused[refused:]:
                     self._say(TargetRefused(number, target, failure, self._clock()))
             if self.state is not RunState.RUNNING:
                 break
-            if is_asked_again:
+            if requests:
                 work.outlay.expected = narrow_batch(work.batch, rest).estimate.usd or 0.0
-                self._say(AskingAgain(number, rest, self._clock(), failure))
+                again = AskingAgain(number, rest, self._clock(), failure, answer.is_cut, requests)
+                self._say(again)
         work.has_ended = True
         now = self._clock()
         failure = asking.failure(work.missing)
         if failure is not None:
             self._say(BatchFailed(number, failure, work.missing, now))
         else:
-            self._say(BatchFinished(number, work.missing, work.unusable, now))
+            self._say(BatchFinished(number, work.missing, work.unusable, now, asking.is_cut))
 
     async def _ask(self, work: _Work, asked: tuple[Target, ...]) -> Answer:
         """One call for `asked`, read as it streams."""

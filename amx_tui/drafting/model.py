@@ -119,6 +119,7 @@ class Plan:
     thresholds: Thresholds = Thresholds()
     calibration: Calibration = Calibration()  # its estimates are multiplied by this already
     hint: str = ""  # a reviewer's wish, as it is in every prompt
+    is_again: bool = False  # of what was drafted before; the readings so far go along
 
     @property
     def targets(self) -> int:
@@ -212,13 +213,16 @@ class WaitingToRetry:
 
 @dataclass(frozen=True, slots=True)
 class AskingAgain:
-    """A further request of a batch, only for the targets that it still lacks. `failure` is what cut
-    the request before short, None where its answer simply left them out."""
+    """A further request of a batch, or more of them that share `targets`, only for what it still lacks.
+    `failure` is what broke the request before off, `is_cut` says that its answer reached its length
+    limit; neither, where it simply left them out."""
 
     batch: int
     targets: tuple[Target, ...]
     at: float
     failure: Failure | None = None
+    is_cut: bool = False
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +267,14 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class BatchFinished:
-    """`missing` are targets that the answer did not cover; `unusable` counts what could not be read."""
+    """`missing` are targets that the answer did not cover, `is_cut` where it had no room for them;
+    `unusable` counts what could not be read."""
 
     batch: int
     missing: tuple[Target, ...]
     unusable: int
     at: float
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def make_plan(
         scope: The scope in words, see `scope_in_words`.
         cap_usd: The run ends before it would spend more.
         hint: A reviewer's wish; it goes with every batch.
-        earlier: Texts that did not satisfy, for a redraft.
+        earlier: Texts that did not satisfy, for a redraft; None where it is none.
         first_number: The number of the first batch, for a run that goes on.
         calibration: What earlier answers of this model say of such estimates. It corrects what is
             announced, not what is packed into a batch: that keeps its margin.
@@ -180,6 +180,7 @@ def make_plan(
         thresholds=Thresholds(setup.profile.logprob_high, setup.profile.logprob_medium),
         calibration=calibration,
         hint=hint,
+        is_again=earlier is not None,
     )
 
 

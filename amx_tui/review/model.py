@@ -179,13 +179,14 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """How a run was sent last: what going on with it keeps to. `spent_usd` is what all its legs have cost
-    so far, as far as it is known."""
+    """How a run was sent last: what going on with it keeps to. `is_again`: the earlier readings go along;
+    `spent_usd` is what all its legs have cost so far, as far as it is known."""
 
     profile: str
     privacy: Privacy
     cap_usd: float | None
     hint: str
+    is_again: bool
     spent_usd: float
 
 

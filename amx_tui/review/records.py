@@ -116,9 +116,14 @@ def read_review_row(
 
 
 def read_leg(
-    profile: str, privacy: str, cap_usd: float | None, hint: object, spent_usd: float
+    profile: str,
+    privacy: str,
+    cap_usd: float | None,
+    hint: object,
+    is_again: int,
+    spent_usd: float,
 ) -> Leg:
-    return Leg(profile, Privacy(privacy), cap_usd, _name(hint), spent_usd)
+    return Leg(profile, Privacy(privacy), cap_usd, _name(hint), bool(is_again), spent_usd)
 
 
 def read_run_record(

@@ -139,10 +139,10 @@ class Runs(StorePart):
         self, connection: Connection, database: int, run: int, leg: int, plan: Plan, at: float
     ) -> None:
         connection.execute(
-            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(run, leg, plan.profile, plan.provider, plan.model, plan.effort),
-                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint)),
+                *(plan.privacy.value, plan.cap_usd, at, pack(plan.hint), plan.is_again),
             ),
         )
         connection.executemany(
@@ -244,6 +244,8 @@ class Runs(StorePart):
                 said = f"asked again for {len(event.targets)} targets"
                 if event.failure:
                     said = f"{_say(event.failure)}; {said}"
+                elif event.is_cut:
+                    said = f"the answer was cut at its length limit; {said}"
                 self._add_note(run, event.batch, event.at, said)
             case TargetRefused():
                 said = f"{event.target.path}: {_say(event.failure)}"
@@ -395,8 +397,9 @@ class Runs(StorePart):
             if connection is None:
                 return None
             last = connection.execute(
-                "SELECT profile, privacy, cap_usd, hint, (SELECT coalesce(sum(usd), 0.0) FROM usage"
-                " WHERE run = legs.run) FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1",
+                "SELECT profile, privacy, cap_usd, hint, is_again,"
+                " (SELECT coalesce(sum(usd), 0.0) FROM usage WHERE run = legs.run)"
+                " FROM legs WHERE run = ? ORDER BY number DESC LIMIT 1",
                 (run,),
             ).fetchone()
             return self._decoded(read_leg, last) if last is not None else None

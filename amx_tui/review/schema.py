@@ -211,7 +211,14 @@ _SIXTH = """
 ALTER TABLE planned ADD COLUMN evidence TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+# 1 where a reviewer had the targets drafted again, so that the earlier readings go along. Before this
+# was kept, only a hint tells it.
+_SEVENTH = """
+ALTER TABLE legs ADD COLUMN is_again INTEGER NOT NULL DEFAULT 0;
+UPDATE legs SET is_again = 1 WHERE hint <> '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 
 
 def statements(script: str) -> Iterator[str]:

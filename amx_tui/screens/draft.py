@@ -48,9 +48,9 @@ LESS_FIRST = {
 
 
 class DraftScreen(Room):
-    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on. `again` is what
-    a reviewer said who has these drafted again: it goes along with the earlier readings, and the start
-    leads back to Review."""
+    """For `targets`; gone after the start, which shows Drafting. `run` is one that goes on, as it was sent
+    before. `again` is what a reviewer said who has these drafted again: it goes along with the earlier
+    readings, and the start leads back to Review."""
 
     ROOM = "draft"
     CSS_PATH = "draft.tcss"
@@ -131,13 +131,14 @@ class DraftScreen(Room):
             self.run_worker(self._compare(self._draft), exclusive=True, group="offers")
 
     async def _keep_to(self, run: int) -> None:
-        """Profile, privacy, cap and hint as that run had them."""
+        """Profile, privacy, cap, hint and whether it drafted again, as that run had them."""
         from amx_tui.commands.drafting import profile_of
 
         leg = await self.session.keep_to(run)
         if leg is not None:
             self._profile = await asyncio.to_thread(profile_of, self.session.workspace, leg)
-            self._spent, self._cap, self._hint = leg.spent_usd, leg.cap_usd, leg.hint
+            self._spent, self._cap = leg.spent_usd, leg.cap_usd
+            self._hint, self._is_again = leg.hint, leg.is_again
 
     async def _compare(self, draft: Draft) -> None:
         """What the other profiles would cost and take, behind the plan itself."""
@@ -147,10 +148,9 @@ class DraftScreen(Room):
             self._offers = await asyncio.to_thread(compare_profiles, self.session.workspace, draft)
             self.show_now()
 
-    def _earlier(self) -> dict[Target, tuple[str, ...]]:
+    def _earlier(self) -> dict[Target, tuple[str, ...]] | None:
         """What did not satisfy: the readings so far of what is drafted again."""
-        is_again = self._is_again or self._hint
-        return self.session.readings_of(self._targets) if is_again else {}
+        return self.session.readings_of(self._targets) if self._is_again else None
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
@@ -230,6 +230,7 @@ class DraftScreen(Room):
                 (plan.scope, "strong"),
                 (" · what came out low" if self._only_low else "", "dim"),
                 (" · described ones too" if self._redo and not self._only_low else "", "warn"),
+                (" · the readings so far go along" if plan.is_again else "", "dim"),
             ],
             *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
             [
@@ -325,7 +326,7 @@ class DraftScreen(Room):
                 return
             await self.session.start(draft, run=self._run)
             self.app.pop_screen()
-            self.desk.go("review" if self._is_again else "drafting")
+            self.desk.go("review" if self._is_again and self._run is None else "drafting")
 
         self.do(start)
 

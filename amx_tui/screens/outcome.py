@@ -82,13 +82,17 @@ def _reason_lines(board: Board) -> list[Line]:
     for what, count in reasons.most_common(_MOST_REASONS):
         batches = "1 batch" if count == 1 else f"{count} batches"
         lines.append([(f"{batches} failed: ", "bad"), (what, "bad")])
-    left_out = sum(
-        line.missing
-        for line in board.batches.values()
-        if line.failure is None and line.state is BatchState.FINISHED
-    )
-    if left_out:
-        lines.append([(f"{left_out} missing: no answer described them", "warn")])
+    left_out = Counter[bool]()  # whether there was no room for it
+    for line in board.batches.values():
+        if line.failure is None and line.state is BatchState.FINISHED:
+            left_out[line.is_cut] += line.missing
+    if left_out[False]:
+        lines.append([(f"{left_out[False]} missing: no answer described them", "warn")])
+    if left_out[True]:
+        lines.append(
+            [(f"{left_out[True]} missing: the answer was cut at its length limit", "warn")]
+        )
+        lines.append([("P sets smaller batches, or more output, for the next draft", "")])
     return lines
 
 

@@ -138,7 +138,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
     if session.problem is not None:
         raise _cannot_start(session.problem)
     profile, cap_usd, hint = options.profile, options.cap, ""
-    earlier: dict[Target, tuple[str, ...]] = {}
+    earlier: dict[Target, tuple[str, ...]] | None = None
     run: int | None = None
     if options.resume:
         run, targets = await _find_rest(session)
@@ -146,7 +146,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
         if leg is not None:
             profile = await asyncio.to_thread(profile_of, session.workspace, leg)
             cap_usd, hint = options.cap or leg.cap_usd, leg.hint
-        earlier = session.readings_of(targets) if hint else {}
+            earlier = session.readings_of(targets) if leg.is_again else None
     else:
         targets = _chosen(options, session)
     _set_privacy(options, session)
@@ -220,7 +220,9 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     effort = f", effort {plan.effort}" if plan.effort else ""
     source = f"from {draft.rates.source}" if draft.rates else "no price is known"
     cap = f", stops before {money(plan.cap_usd)}" if plan.cap_usd is not None else ", no cap"
-    yield f"what: {plan.scope}"
+    yield f"what: {plan.scope}{', the readings so far go along' if plan.is_again else ''}"
+    if plan.hint:
+        yield f"hint: {one_line(plan.hint)}"
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
     yield f"at: {one_line(endpoint.base)}, key: {endpoint.key.source if endpoint.key else 'none'}"
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"

@@ -121,7 +121,12 @@ def test_every_automatic_step_is_said_in_words() -> None:
         ParameterDropped(2, "temperature", "this model pins it", 36_002.0),
         AskingAgain(2, two, 36_003.0),
         AskingAgain(2, two[:1], 36_003.0, cut),
+        drafted(2),
+        AskingAgain(2, two, 36_003.0, cut),
+        AskingAgain(2, two, 36_003.0, is_cut=True),
+        AskingAgain(2, two, 36_003.0, is_cut=True, requests=2),
         BatchFinished(2, two, 1, 36_004.0),
+        BatchFinished(2, two, 0, 36_004.0, is_cut=True),
         BatchFailed(1, cut, two, 36_005.0),
         BatchCancelled(3, (), 36_006.0),
     )
@@ -131,11 +136,18 @@ def test_every_automatic_step_is_said_in_words() -> None:
         "BSEG 5–8: temperature left out: this model pins it",
         "BSEG 5–8: the answer left some out; asking again for the 2 targets still missing",
         "BSEG 5–8: Kimi closed the connection; asking again for the 1 target still missing",
+        "BSEG 5–8: Kimi closed the connection; 1 of 4 kept;"
+        " asking again only for the 2 targets still missing",
+        "BSEG 5–8: the answer was cut at its length limit; 1 of 4 kept;"
+        " asking again only for the 2 targets still missing",
+        "BSEG 5–8: the answer was cut at its length limit; 1 of 4 kept;"
+        " asking again only for the 2 targets still missing, in 2 requests",
         "BSEG 5–8: no description came for A, B; 1 part of it unusable",
+        "BSEG 5–8: the answer was cut at its length limit; no description came for A, B",
         "BSEG 1–4: failed: Kimi closed the connection",
         "T001 1–2: cancelled",
     ]
-    assert [line.batch for line in board.log] == [1, 1, 2, 2, 2, 2, 1, 3]
+    assert [line.batch for line in board.log] == [1, 1, *[2] * 8, 1, 3]
     assert board.log[1].at == 36_001.0
 
 

@@ -237,7 +237,10 @@ async def test_a_cut_answer_keeps_what_is_complete_and_the_rest_is_asked(
         ["GJAHR", "BUZEI"],
     ]
     assert len(of(events, SuggestionDrafted)) == 6
-    assert of(events, BatchFinished)[0].missing == ()
+    for again in of(events, AskingAgain):
+        assert (again.failure, again.is_cut, again.requests) == (failure, failure is None, 1)
+    (finished,) = of(events, BatchFinished)
+    assert finished.missing == () and not finished.is_cut
 
 
 async def test_asking_again_comes_to_an_end() -> None:
@@ -263,7 +266,18 @@ async def test_an_answer_too_long_to_begin_with_is_asked_in_halves() -> None:
     plan = plan_of(table_of(columns=5), setup=setup_of(batch_size=9))
     events = await collect(run_of(client, plan))
     assert [len(names_asked(messages)) for messages in client.asked] == [6, 3, 3]
+    (again,) = of(events, AskingAgain)
+    assert again.is_cut and again.requests == 2 and len(again.targets) == 6
     assert of(events, BatchFinished)[0].missing == ()
+
+
+async def test_what_every_answer_is_too_short_for_is_missing_because_it_was_cut() -> None:
+    client = ScriptedClient(cut_after(1, None))
+    plan = plan_of(table_of(columns=8), setup=setup_of(batch_size=9))
+    events = await collect(run_of(client, plan))
+    assert len(client.asked) == 3
+    (finished,) = of(events, BatchFinished)
+    assert len(finished.missing) == 6 and finished.is_cut
 
 
 async def test_one_failed_batch_does_not_stop_the_others() -> None:

@@ -218,21 +218,22 @@ INSERT INTO writes VALUES (1, 1, 1, 'old', 'Company code ä', 'written', '', 4.0
 """
 
 
+def made_by_version(version: int, path: Path, *more: str) -> Path:
+    """What stood in a store of the first version, as that one kept it; then `more` statements."""
+    for number, script in ((1, _OF_THE_FIRST_VERSION), (version, "".join(more))):
+        file = StoreFile(path, MIGRATIONS[:number])
+        with file.writing() as connection:
+            for statement in statements(script):
+                connection.execute(statement)
+        file.close()
+    return path
+
+
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
 def test_what_an_earlier_version_kept_is_all_there_in_this_one(
     tmp_path: Path, version: int
 ) -> None:
-    path = tmp_path / "tui.db"
-    first = StoreFile(path, MIGRATIONS[:1])
-    with first.writing() as connection:
-        for statement in statements(_OF_THE_FIRST_VERSION):
-            connection.execute(statement)
-    first.close()
-    earlier = StoreFile(path, MIGRATIONS[:version])
-    with earlier.writing():
-        pass
-    earlier.close()
-    store = Store(path)
+    store = Store(made_by_version(version, tmp_path / "tui.db"))
     bukrs, waers = store.rows(DATABASE)
     assert bukrs.suggestion == Suggestion(
         column("BUKRS"),
@@ -257,3 +258,11 @@ def test_what_an_earlier_version_kept_is_all_there_in_this_one(
     (entry,) = store.journal(DATABASE)
     assert (entry.change.old, entry.change.new) == ("old", "Company code ä")
     assert store.undo(DATABASE) == (column("BUKRS"),)
+    leg = store.last_leg(run.id)
+    assert leg is not None and (leg.hint, leg.is_again) == ("", False)
+
+
+def test_what_the_fifth_version_drafted_again_is_known_by_its_hint(tmp_path: Path) -> None:
+    store = Store(made_by_version(5, tmp_path / "tui.db", "UPDATE legs SET hint = 'SAP';"))
+    leg = store.last_leg(1)
+    assert leg is not None and (leg.hint, leg.is_again) == ("SAP", True)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,19 @@ def test_who_goes_on_with_a_run_learns_what_is_missing_by_then(store: Store) -> 
     store.record(run, RunEnded(RunState.FINISHED, 4.0))
     assert other.claim(run) == ()
     assert not list(store.path.parent.glob("*.lock"))
+
+
+@pytest.mark.parametrize("is_again", [True, False])
+def test_who_goes_on_with_a_run_learns_whether_it_drafted_again(
+    store: Store, is_again: bool
+) -> None:
+    asked = replace(plan([A, B]), is_again=is_again)
+    run = store.start_run(asked, "x", 1.0)
+    leg = store.last_leg(run)
+    assert leg is not None and leg.is_again is is_again
+    store.continue_run(run, asked, 2.0)
+    leg = store.last_leg(run)
+    assert leg is not None and leg.is_again is is_again
 
 
 def test_a_cancelled_target_is_missing_again_once_it_is_asked_for_again(store: Store) -> None:

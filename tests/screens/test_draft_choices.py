@@ -173,6 +173,21 @@ async def test_the_end_tells_what_came_what_failed_what_it_cost_and_the_key_that
     assert "tokens" in words
 
 
+async def test_the_end_tells_that_answers_had_no_room_and_where_they_get_more(
+    server: ScriptedProvider, tmp_path: Path
+) -> None:
+    server.answer = lambda _: stream(content='{"column": "BUKRS", "alter', finish="length")
+    app = AmxApp(workspace_at(server.base_url, tmp_path))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        await until(pilot, lambda: "cost $" in told(pilot))
+        words = told(pilot)
+    assert "3 missing: the answer was cut at its length limit" in words
+    assert "P sets smaller batches" in words
+    assert "no answer described them" not in words
+
+
 async def test_the_size_says_how_many_batches_and_why_they_are_smaller(
     server: ScriptedProvider, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.provider import Reply, ScriptedProvider, asked_paths, draft, draft_lines, stream
+from tests.shell.test_journey import command
 from tests.terminal.conftest import UNDESCRIBED, start_all
 from tests.terminal.terminal import Terminal, box, joined
 
@@ -84,6 +85,50 @@ def test_resume_goes_on_where_the_newest_run_was_killed_without_a_question(
     terminal.wait_for("the rest of run 1", "word for word", "legacy.db (sqlite)")
     terminal.press("escape")
     terminal.wait_for(re.compile(r"main +1/9"))
+
+
+def test_a_redraft_without_a_hint_that_was_killed_goes_on_with_the_earlier_readings(
+    terminal: Terminal,
+    program: list[str],
+    legacy: Path,
+    profile: Path,
+    provider: ScriptedProvider,
+) -> None:
+    said = '"earlier":["Meaning of WAERS"'
+    terminal.start([*program, "legacy.db"], cwd=legacy.parent)
+    start_all(terminal)
+    terminal.wait_for("R reviews them")
+    terminal.press("R")
+    terminal.wait_for(f"{UNDESCRIBED} suggestions", lambda screen: box(screen, "BKPF "))
+    terminal.press("/")
+    terminal.type("WAERS")
+    terminal.press("enter")
+    terminal.wait_for(lambda screen: box(screen, "BKPF.WAERS "))
+    provider.answer = lambda _: stream(reasoning="Hm. ", hold="end")
+    terminal.press("d")
+    terminal.wait_for("A hint for the model")
+    terminal.press("enter")
+    terminal.wait_for("word for word", "the readings so far go along")
+    before = len(provider.calls)
+    terminal.press("enter")
+    provider.wait_for_calls(before + 1)
+    assert said in messages(provider)
+    # Killed, and killed again while it goes on.
+    terminal.kill9()
+    shown = command("draft", legacy, "--resume", "--dry-run")
+    assert said in shown and "the readings so far go along" in shown
+    terminal.start([*program, "--resume"], cwd=legacy.parent)
+    terminal.wait_for("the rest of run 2", "word for word", "the readings so far go along")
+    terminal.press("enter")
+    provider.wait_for_calls(before + 2)
+    assert said in messages(provider)
+    terminal.kill9()
+    assert said in command("draft", legacy, "--resume", "--dry-run")
+
+
+def messages(provider: ScriptedProvider) -> str:
+    """The newest request's."""
+    return "".join(one["content"] for one in provider.calls[-1].body["messages"])
 
 
 def test_killed_in_mid_review_every_decision_is_there(
