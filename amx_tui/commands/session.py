@@ -215,7 +215,7 @@ class Session:
         if (table.target, self.privacy) in self._evidence or not table.columns:
             return
         try:
-            await asyncio.to_thread(self.evidence_for, table, self.privacy)
+            await asyncio.to_thread(self._look_at, table)
         except CatalogProblem as problem:
             if table.target in self._unread:  # told already
                 return
@@ -223,6 +223,11 @@ class Session:
         else:
             self._unread.pop(table.target, None)
         self._tell(EvidenceRead(table.target))
+
+    def _look_at(self, table: Table) -> None:
+        self.evidence_for(table, self.privacy)
+        if self.index.total.total > _LARGE:
+            give_back()  # a connection to a large database has read its whole schema first
 
     def read_documents(self) -> None:
         """Begins to read what is new in the documents and code of `config.yml`; who listens hears of it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
-from itertools import combinations, product
+from itertools import combinations, compress, product
 from typing import overload
 
 from amx_tui.catalog.model import Target
@@ -70,6 +70,7 @@ class Wanted:
 _STATES = tuple(State)
 _CODES = {state: code for code, state in enumerate(_STATES)}
 _TODO = _CODES[State.TODO]
+_IS_TO_DO = bytes(code == _TODO for code in range(256))
 _CONFIDENCES = tuple(product(Band, Signal))
 
 Confidences = Mapping[tuple[Band, Signal] | None, int]
@@ -93,6 +94,7 @@ class Suggestions:
         self.counts: Counter[State] = Counter()
         self._numbers: dict[Target, int] = {}
         self._targets: list[Target] = []
+        self._rows: list[ReviewRow] = []  # as they were when they were entered
         self._texts: list[str] = []  # all that a filter by text looks at, in small letters
         self._measures = array("d")  # what the order goes by, then
         self._places = array("Q")  # where it stands in the catalog
@@ -142,20 +144,21 @@ class Suggestions:
     def undecided(self) -> tuple[Sequence[ReviewRow], Confidences]:
         """What is listed and to do, whatever becomes of it later, and how many of each confidence there are;
         None is for those without a text."""
-        states = self._states
-        return self._kept([number for number in self._shown if states[number] == _TODO])
+        if self.wanted.state is State.TODO or self.counts[State.TODO] == self.total:
+            return self._kept(self._shown)
+        is_to_do = self._states.translate(_IS_TO_DO)
+        return self._kept(compress(self._shown, map(is_to_do.__getitem__, self._shown)))
 
     def these(self, targets: Iterable[Target]) -> tuple[Sequence[ReviewRow], Confidences]:
         """The same of these, as far as they are here."""
         known = (self._numbers.get(target) for target in targets if target in self.rows)
-        return self._kept([number for number in known if number is not None])
+        return self._kept(number for number in known if number is not None)
 
-    def _kept(self, numbers: Sequence[int]) -> tuple[Sequence[ReviewRow], Confidences]:
-        confidences = self._confidences
-        codes = bytes([confidences[number] for number in numbers])
+    def _kept(self, numbers: Iterable[int]) -> tuple[Sequence[ReviewRow], Confidences]:
+        kept = _Kept(list(self._rows), array("I", numbers))
+        codes = bytes(map(self._confidences.__getitem__, kept.numbers))
         counts = {key: codes.count(code) for code, key in enumerate((None, *_CONFIDENCES))}
-        rows = dict(self.rows) if self._of_run is None else self._of_run.as_now()
-        return _Kept(rows, self._targets, array("I", numbers)), counts
+        return kept, counts
 
     def filter(self, wanted: Wanted) -> None:
         """Lists what is wanted now; another source needs another `Suggestions`."""
@@ -227,6 +230,7 @@ class Suggestions:
         if number is None:
             number = self._numbers[target] = len(self._targets)
             self._targets.append(target)
+            self._rows.append(row)
             self._texts.append(_text_of(row))
             self._measures.append(measure)
             self._places.append(place)
@@ -234,7 +238,7 @@ class Suggestions:
             self._confidences.append(code)
             self._redrafted.append(row.is_redrafted)
         else:
-            self._texts[number] = _text_of(row)
+            self._rows[number], self._texts[number] = row, _text_of(row)
             self._measures[number], self._places[number] = measure, place
             self._states[number], self._confidences[number] = state, code
             self._redrafted[number] = row.is_redrafted
@@ -291,15 +295,14 @@ SORTED_AT_ONCE = 5_000
 
 
 class _Kept(Sequence[ReviewRow]):
-    """Some rows, looked up when they are looked at."""
+    """Some of the rows, by their numbers."""
 
-    def __init__(
-        self, rows: Mapping[Target, ReviewRow], targets: Sequence[Target], numbers: Sequence[int]
-    ) -> None:
-        self._rows, self._targets, self._numbers = rows, targets, numbers
+    def __init__(self, rows: Sequence[ReviewRow], numbers: Sequence[int]) -> None:
+        self._rows = rows
+        self.numbers = numbers
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.numbers)
 
     @overload
     def __getitem__(self, place: int) -> ReviewRow: ...
@@ -307,8 +310,8 @@ class _Kept(Sequence[ReviewRow]):
     def __getitem__(self, place: slice) -> Sequence[ReviewRow]: ...
     def __getitem__(self, place: int | slice) -> ReviewRow | Sequence[ReviewRow]:
         if isinstance(place, slice):
-            return _Kept(self._rows, self._targets, self._numbers[place])
-        return self._rows[self._targets[self._numbers[place]]]
+            return _Kept(self._rows, self.numbers[place])
+        return self._rows[self.numbers[place]]
 
 
 def _with_words(wanted: Wanted, words: str) -> Wanted:

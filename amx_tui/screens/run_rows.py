@@ -4,7 +4,6 @@ each with the decision that stands. It draws nothing."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import copy
 from dataclasses import replace
 
 from amx_tui.catalog.model import Target
@@ -21,11 +20,9 @@ class RunRows(Mapping[Target, ReviewRow]):
         self._run = run
         found = session.workspace.store.rows(session.connector.identity, run)
         self._drafted = {row.target: row for row in found}
-        self._kept: Mapping[Target, ReviewRow] | None = None  # else the session's are followed
 
     def __getitem__(self, target: Target) -> ReviewRow:
-        newest = self._session.rows if self._kept is None else self._kept
-        now = newest.get(target)
+        now = self._session.rows.get(target)
         if now is not None and now.run == self._run:
             self._drafted[target] = now
             return now
@@ -33,12 +30,6 @@ class RunRows(Mapping[Target, ReviewRow]):
         if now is None:
             return drafted
         return replace(drafted, decision=now.decision, written=now.written)
-
-    def as_now(self) -> Mapping[Target, ReviewRow]:
-        """These rows, whatever becomes of them later."""
-        other = copy(self)
-        other._drafted, other._kept = dict(self._drafted), dict(self._session.rows)
-        return other
 
     def __iter__(self) -> Iterator[Target]:
         return iter(tuple(self._drafted))
