@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 
-from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes, key_name
+from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes, key_name, keys_of
 from amx_tui.base.building import calm_collector
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
@@ -65,6 +65,10 @@ class AmxApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     # `esc` goes one level out and nothing else.
     ESCAPE_TO_MINIMIZE: ClassVar[bool] = False
+    # A drag scrolls from the first and the last line on; Textual's three are all of a view of six. Lines
+    # a second.
+    SELECT_AUTO_SCROLL_LINES: ClassVar[int] = 1
+    SELECT_AUTO_SCROLL_SPEED: ClassVar[float] = 15.0
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -413,6 +417,13 @@ class AmxApp(App[None]):
         from amx_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(getattr(self.screen, "ROOM", "start"), self.keymap))
+
+    def action_help_quit(self) -> None:
+        """`ctrl+c` where nothing is selected: a habit from elsewhere, which ends nothing here."""
+        (leave,) = (one for one in actions_of("app") if one.id == "app.quit")
+        key = keys_of(leave, self.keymap).split()[-1]  # the one that no text field takes
+        words = f"ctrl-c copies what the mouse was dragged over. {key} quits."
+        say(self.screen, words, title="Nothing is selected")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: everything that can be done here, and AMX's commands from everywhere, from the

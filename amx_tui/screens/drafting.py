@@ -296,7 +296,7 @@ class DraftingScreen(Room):
             entitle(
                 self.query_one("#text"),
                 f"{batch.title} · {self._view.value}{attempt}{tokens if batch.started_at else ''}",
-                "v thinking/answer/request",
+                f"{self._way_to_the_end()}v thinking/answer/request",
             )
         has_failed = batch is not None and batch.failure is not None and batch.state.has_ended
         # Words need more room than a countdown.
@@ -324,6 +324,14 @@ class DraftingScreen(Room):
             remaining.show(0.0)
             phase.write_lines(self._outcome(board, batch))
         self.query_one("#batches", RowList).refresh_changed()
+
+    def _way_to_the_end(self) -> str:
+        """How a text is followed again that waits where somebody scrolled, or dragged, it to."""
+        view = self.query_one("#text", StreamView)
+        if view.follows or self._view is View.REQUEST:
+            return ""
+        way = "G follows the end again" if view.has_focus else "scroll to the end to follow it"
+        return f"{way} · "
 
     def _outcome(self, board: Board, batch: BatchLine | None) -> list[Line]:
         """How it ended, and the keys that go on."""

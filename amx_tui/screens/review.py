@@ -20,7 +20,7 @@ from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
 from amx_tui.screens.review_card import card_of
 from amx_tui.screens.review_following import Following
-from amx_tui.screens.review_further import ask_why, compare_drafts, copy_text, draft_again
+from amx_tui.screens.review_further import ask_why, compare_drafts, draft_again
 from amx_tui.screens.review_listing import Suggestions, Wanted
 from amx_tui.screens.review_many import decide_on_many, decide_on_name
 from amx_tui.screens.review_rows import choice_of, counts_of, row_line
@@ -373,7 +373,7 @@ class ReviewScreen(Room):
         row = self._row
         marked = self._alternative_marked(row) if row is not None else None
         if marked is not None:
-            self.do(partial(copy_text, self, marked.text))
+            self.do(partial(self.copy_text, marked.text))
 
     # Once more. ----------------------------------------------------------------------------------
 

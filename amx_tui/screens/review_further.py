@@ -1,10 +1,9 @@
-"""What Review does with one suggestion beside deciding on it: why it was rejected, drafting it again, what
-an earlier run said of it, and copying it. Each is done for the room that asks, whatever it lists."""
+"""What Review does with one suggestion beside deciding on it: why it was rejected, drafting it again, and what
+an earlier run said of it. Each is done for the room that asks, whatever it lists."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 
 from amx_tui.base.problem import Problem
@@ -88,13 +87,3 @@ async def compare_drafts(room: Room, row: ReviewRow) -> None:
     second, first = runs[place], runs[place + 1]
     shared = await asyncio.to_thread(history.shared, first, second)
     room.app.push_screen(CompareScreen(history, first, second, shared, row.target))
-
-
-async def copy_text(room: Room, text: str) -> None:
-    """Wherever it can be pasted from; says where that is."""
-    from amx_tui.commands.clipboard import copy_elsewhere
-
-    room.app.copy_to_clipboard(text)  # what the terminal makes of it, nobody is told
-    folders = room.session.workspace.folders
-    place = await asyncio.to_thread(copy_elsewhere, text, os.environ, folders.copied_text)
-    say(room, f"Sent to the terminal's clipboard (OSC 52), and {place}.", title="Copied")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker
@@ -170,6 +174,22 @@ class Room(Screen[None]):
 
         # Not told(): work that another takes the place of before it began is never made then.
         _: Worker[None] = self.run_worker(told, group=only or "default", exclusive=bool(only))
+
+    def action_copy_text(self) -> None:
+        """What is selected with the mouse; Textual's own says nothing of it."""
+        selected = self.get_selected_text()
+        if not selected:
+            raise SkipAction
+        self.do(partial(self.copy_text, selected))
+
+    async def copy_text(self, text: str) -> None:
+        """Wherever it can be pasted from; says where that is."""
+        from amx_tui.commands.clipboard import copy_elsewhere
+
+        self.app.copy_to_clipboard(text)  # what the terminal makes of it, nobody is told
+        folders = self.desk.workspace.folders
+        place = await asyncio.to_thread(copy_elsewhere, text, os.environ, folders.copied_text)
+        say(self, f"Sent to the terminal's clipboard (OSC 52), and {place}.", title="Copied")
 
 
 def tell(problem: Problem) -> str:
