@@ -221,7 +221,9 @@ class Board:
     def _end(self, event: RunEnded) -> None:
         for line in self.batches.values():  # what the end broke off says no word of its own
             if line.state not in (BatchState.QUEUED, *_ENDED):
-                self._close(line, BatchState.CANCELLED, line.total - line.drafted, event.at)
+                missing = line.total - line.drafted
+                ended = BatchState.CANCELLED if missing else BatchState.FINISHED
+                self._close(line, ended, missing, event.at)
         self.state, self.ended_at, self.failure = event.state, event.at, event.failure
         cause = event.problem or event.failure
         if cause is not None:
@@ -280,12 +282,14 @@ class Board:
                 self._move(line, BatchState.RETRYING, at)
                 self._say(line.number, f"{line.title}: {_say_wait(failure, seconds, at)}", at)
             case AskingAgain(_, targets, at, failure, is_cut, requests):
-                why = _CUT if is_cut else "the answer left some out"
+                left_out = "left some out" if line.drafted else "described none of them"
+                why = _CUT if is_cut else f"the answer {left_out}"
                 why = _lower(failure.what) if failure is not None else why
                 only = "only " if line.drafted else ""
                 asked = f"asking again {only}for the {_count(len(targets))} still missing"
                 more = f", in {requests} requests" if requests > 1 else ""
                 self._say(line.number, f"{line.title}: {why}{_kept(line)}; {asked}{more}", at)
+                self._move(line, BatchState.QUEUED, at)  # others may hold the places
             case TargetRefused(_, target, failure, at):
                 name = one_line(target.column or target.table, 40)
                 self._say(line.number, f"{line.title}: {name}: {_lower(failure.what)}", at)

@@ -30,7 +30,12 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Phase
 from amx_tui.llm.providers import host_of
 from amx_tui.review.model import RunRecord
-from amx_tui.screens.outcome import outcome_lines, silent_batches, waiting_lines
+from amx_tui.screens.outcome import (
+    outcome_lines,
+    queued_words,
+    silent_batches,
+    waiting_lines,
+)
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import Meter
@@ -240,7 +245,7 @@ class DraftingScreen(Room):
             (fit(number(batch.output_tokens) if batch.output_tokens else "", 9, right=True), "dim"),
             (fit(f" ×{batch.attempt}" if batch.attempt > 1 else "", 4), "warn"),
             (" ", ""),
-            (fit(_state_words(batch, now()), 16), ink),
+            (fit(_state_words(batch, now(), is_over=board.ended_at is not None), 16), ink),
         ]
 
     def _follow_by_itself(self, board: Board) -> None:
@@ -304,8 +309,9 @@ class DraftingScreen(Room):
         waits = batch is not None and batch.retry_at is not None and not _is_due(batch, now())
         self.set_class(has_ended or has_failed or waits, "-told")
         countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
-        if batch is not None and _is_due(batch, now()):
-            phase.write(("queued: it asks again when another request has ended", "dim"))
+        is_queued = batch is not None and batch.state is BatchState.QUEUED and not has_ended
+        if batch is not None and (is_queued or _is_due(batch, now())):
+            phase.write((queued_words(board, now()), "dim"))
             remaining.show(0.0)
         elif batch is not None and batch.retry_at is not None:
             phase.write_lines(waiting_lines(batch.waits_for, batch.retry_at - now()))
@@ -394,8 +400,7 @@ class DraftingScreen(Room):
         silent = silent_batches(session.board, batch) if session.board is not None else ()
         if session.is_running and session.run is not None and batch is not None:
             if not session.run.retry(batch.number):
-                words = "nothing failed there" if batch.state.has_ended else "it is under way"
-                say(self, f"{batch.title}: {words}.")
+                say(self, f"{batch.title}: {_why_not_again(batch, now())}.")
             elif silent:
                 self._allow_longer(silent)
             return
@@ -409,7 +414,10 @@ class DraftingScreen(Room):
 
     async def _retry_all(self, *, at_other_host: bool = False) -> None:
         if not await self.session.retry(at_other_host=at_other_host):
-            say(self, "Nothing is missing.")
+            batches = self._board.batches.values() if self._board is not None else ()
+            is_given_up = any(batch.is_given_up and batch.missing for batch in batches)
+            left = " but what was cancelled; Browse (B) can draft that" if is_given_up else ""
+            say(self, f"Nothing is missing{left}.")
 
     def action_other_host(self) -> None:
         """The refused key at the provider's other host, once a person has said yes to it."""
@@ -457,8 +465,19 @@ def _is_due(batch: BatchLine, at: float) -> bool:
     return batch.retry_at is not None and batch.retry_at <= at
 
 
-def _state_words(batch: BatchLine, at: float) -> str:
+def _why_not_again(batch: BatchLine, at: float) -> str:
+    if batch.state.has_ended:
+        return "nothing failed there"
+    is_queued = batch.state is BatchState.QUEUED or _is_due(batch, at)
+    return "it is queued already" if is_queued else "it is under way"
+
+
+def _state_words(batch: BatchLine, at: float, *, is_over: bool = False) -> str:
     match batch.state:
+        case BatchState.QUEUED if is_over:
+            return "not finished" if batch.drafted else "not asked"
+        case BatchState.CANCELLED if not batch.is_given_up:
+            return "broken off"
         case BatchState.RETRYING if _is_due(batch, at):
             return "queued"
         case BatchState.RETRYING if batch.retry_at is not None:

@@ -12,6 +12,7 @@ from amx_tui.widgets.words import clock, duration, money, now, number
 
 # Different reasons that are told of; the log has all.
 _MOST_REASONS = 3
+_OUT = (BatchState.CONNECTING, BatchState.WAITING, BatchState.THINKING, BatchState.ANSWERING)
 
 
 def silent_batches(board: Board, chosen: BatchLine | None) -> tuple[int, ...]:
@@ -40,7 +41,7 @@ def outcome_lines(
     the run cost."""
     if board.state in (None, RunState.RUNNING):
         if batch is None or batch.failure is None:
-            return [[(batch.state.value if batch is not None else "", "dim")]]
+            return [_batch_line(batch) if batch is not None else []]
         return [*_failure_lines(batch.failure), *_longer_lines(longer)]
     drafted = _drafted_lines(board, longer, spent_usd)
     if board.failure is not None:
@@ -56,6 +57,15 @@ def outcome_lines(
     return [*drafted, *reasons, *_longer_lines(longer)]
 
 
+def _batch_line(batch: BatchLine) -> Line:
+    state: Line = [(batch.state.value, "dim")]
+    if not batch.missing or not batch.state.has_ended:
+        return state
+    how = "after all" if batch.is_given_up else "again"
+    rest = f" asks for the {batch.missing} missing {how}"
+    return [*state, (" · ", "dim"), ("t", "key"), (rest, "warn")]
+
+
 def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) -> list[Line]:
     """What was drafted, by confidence, and the key that goes on; what it cost and took."""
     missing = board.unasked
@@ -67,8 +77,10 @@ def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) 
     expected = board.estimate.usd
     of = "" if expected is None else f", about {money(expected)} expected"
     cost = f"cost {money(spent_usd)}{of} · {number(board.tokens)} tokens"
+    left = f"{given_up} cancelled: Browse (B) can draft them"
     return [
         [(words, "strong"), (goes_on, "key"), (again, "warn")],
+        *([[(left, "")]] if given_up else []),
         [(f"{cost} · {duration(board.elapsed(now()))}", "dim")],
     ]
 
@@ -113,6 +125,22 @@ def waiting_lines(failure: Failure | None, left: float) -> list[Line]:
         return [asks]
     what, *rest = _failure_lines(failure)
     return [what, asks, *rest]
+
+
+def queued_words(board: Board, at: float) -> str:
+    """What a batch waits for that has nothing out, and is not asked to wait itself."""
+    lines = board.batches.values()
+    pauses = [
+        line.retry_at
+        for line in lines
+        if line.retry_at is not None
+        and line.waits_for is not None
+        and line.waits_for.kind is FailureKind.RATE_LIMITED
+    ]
+    over = max(pauses, default=at)
+    if any(line.state in _OUT for line in lines) or over <= at:
+        return "queued: it asks when another request has ended"
+    return f"queued: the provider wants a pause, {clock(over - at)} more"
 
 
 def _failure_lines(failure: Failure) -> list[Line]:

@@ -94,6 +94,15 @@ def test_a_batch_goes_through_its_states() -> None:
     }
 
 
+def test_what_is_about_to_ask_again_is_queued_until_it_does() -> None:
+    board = board_of(BatchStarted(1, 1.0), BatchPhase(1, Phase.ANSWERING, 1, 2.0))
+    assert board.under_way == 1
+    board.apply(AskingAgain(1, (Target("main", "BSEG", "A"),), 3.0))
+    assert board.batches[1].state is BatchState.QUEUED and board.under_way == 0
+    board.apply(BatchPhase(1, Phase.CONNECTING, 2, 9.0))
+    assert board.batches[1].state is BatchState.CONNECTING
+
+
 def test_tokens_are_estimated_while_they_stream_and_exact_once_they_are_told() -> None:
     board = board_of(
         BatchPhase(1, Phase.THINKING, 1, 1001.0),
@@ -122,6 +131,7 @@ def test_every_automatic_step_is_said_in_words() -> None:
         AskingAgain(2, two, 36_003.0),
         AskingAgain(2, two[:1], 36_003.0, cut),
         drafted(2),
+        AskingAgain(2, two, 36_003.0),
         AskingAgain(2, two, 36_003.0, cut),
         AskingAgain(2, two, 36_003.0, is_cut=True),
         AskingAgain(2, two, 36_003.0, is_cut=True, requests=2),
@@ -134,8 +144,10 @@ def test_every_automatic_step_is_said_in_words() -> None:
         "BSEG 1–4: the provider is busy (429); the provider asks to wait 4 s, asking again at 10:00:04",
         "BSEG 1–4: thinking spent the whole budget of 32 768 tokens; asking again with 131 072",
         "BSEG 5–8: temperature left out: this model pins it",
-        "BSEG 5–8: the answer left some out; asking again for the 2 targets still missing",
+        "BSEG 5–8: the answer described none of them; asking again for the 2 targets still missing",
         "BSEG 5–8: Kimi closed the connection; asking again for the 1 target still missing",
+        "BSEG 5–8: the answer left some out; 1 of 4 kept;"
+        " asking again only for the 2 targets still missing",
         "BSEG 5–8: Kimi closed the connection; 1 of 4 kept;"
         " asking again only for the 2 targets still missing",
         "BSEG 5–8: the answer was cut at its length limit; 1 of 4 kept;"
@@ -147,7 +159,7 @@ def test_every_automatic_step_is_said_in_words() -> None:
         "BSEG 1–4: failed: Kimi closed the connection",
         "T001 1–2: cancelled",
     ]
-    assert [line.batch for line in board.log] == [1, 1, *[2] * 8, 1, 3]
+    assert [line.batch for line in board.log] == [1, 1, *[2] * 9, 1, 3]
     assert board.log[1].at == 36_001.0
 
 

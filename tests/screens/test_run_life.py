@@ -16,10 +16,12 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.commands.opening import open_named
 from amx_tui.commands.workspace import Workspace
-from amx_tui.drafting.board import BatchLine, BatchState
+from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
+from amx_tui.llm.model import Failure, FailureKind
 from amx_tui.review.store import Store
 from amx_tui.screens.drafting import _state_words
+from amx_tui.screens.outcome import outcome_lines, queued_words
 from amx_tui.screens.question import Question
 from amx_tui.widgets.stream_view import StreamView
 from tests.provider import Reply, ScriptedProvider, cut_after, draft, draft_lines, error, stream
@@ -153,6 +155,7 @@ async def test_the_end_offers_to_ask_for_what_t_asks_for_and_not_for_a_batch_tha
         await until(pilot, lambda: board.states[BatchState.CANCELLED] == 1)
         await pilot.press("x", "y")
         await until(pilot, lambda: "t tries the 1 missing again" in told(pilot))
+        assert "2 cancelled: Browse (B) can draft them" in told(pilot)
         server.answer = draft
         await pilot.press("t")
         await until(pilot, lambda: app.session.board is not board and drafted(pilot) == 1)
@@ -365,6 +368,56 @@ def test_a_batch_whose_wait_is_over_is_queued() -> None:
     batch = BatchLine(1, "T", Target("main", "T"), 3, BatchState.RETRYING, retry_at=20.0)
     assert _state_words(batch, 14.0) == "waits · 6 s"
     assert _state_words(batch, 20.0) == "queued"
+
+
+def test_what_the_end_of_a_run_broke_off_is_not_called_cancelled() -> None:
+    def words(state: BatchState, drafted: int = 0, *, is_given_up: bool = False) -> str:
+        batch = BatchLine(1, "T", Target("main", "T"), 3, state, drafted)
+        batch.is_given_up = is_given_up
+        return _state_words(batch, 14.0, is_over=True)
+
+    assert words(BatchState.CANCELLED) == "broken off"
+    assert words(BatchState.CANCELLED, is_given_up=True) == "cancelled"
+    assert words(BatchState.QUEUED) == "not asked"
+    assert words(BatchState.QUEUED, 2) == "not finished"
+
+
+def test_what_is_queued_says_what_it_waits_for() -> None:
+    limited, broken = (
+        Failure(FailureKind.RATE_LIMITED, "429"),
+        Failure(FailureKind.SERVER_ERROR, "500"),
+    )
+    first, second, third = (
+        BatchLine(number, "T", Target("main", "T"), 3, state)
+        for number, state in enumerate((BatchState.QUEUED, *[BatchState.RETRYING] * 2))
+    )
+    second.retry_at, second.waits_for = 20.0, limited
+    third.retry_at, third.waits_for = 90.0, broken
+    board = Board()
+    board.batches = {line.number: line for line in (first, second, third)}
+    # Nobody asks while the provider wants a pause, also where no request is out.
+    assert queued_words(board, 14.0) == "queued: the provider wants a pause, 0:06 more"
+    third.state = BatchState.THINKING
+    assert queued_words(board, 14.0) == "queued: it asks when another request has ended"
+
+
+@pytest.mark.parametrize(
+    ("state", "missing", "words"),
+    [
+        (BatchState.CANCELLED, 2, "cancelled · t asks for the 2 missing after all"),
+        (BatchState.FINISHED, 1, "finished · t asks for the 1 missing again"),
+        (BatchState.FINISHED, 0, "finished"),
+    ],
+)
+def test_a_batch_that_ended_before_its_run_says_what_asks_for_the_rest(
+    state: BatchState, missing: int, words: str
+) -> None:
+    batch = BatchLine(1, "T", Target("main", "T"), 3, state, missing=missing)
+    batch.is_given_up = state is BatchState.CANCELLED
+    board = Board()
+    board.state = RunState.RUNNING
+    (line,) = outcome_lines(board, batch)
+    assert "".join(piece for piece, _ in line) == words
 
 
 def reopened(workspace: Workspace, folder: Path) -> Workspace:
