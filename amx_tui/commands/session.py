@@ -48,9 +48,9 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
     from amx_tui.drafting.board import Board
     from amx_tui.drafting.engine import Run
     from amx_tui.drafting.model import SuggestionDrafted
-    from amx_tui.evidence.model import Passage, Standing
+    from amx_tui.evidence.model import Standing
     from amx_tui.llm.client import Client
-    from amx_tui.review.model import Leg, NewDecision, ReviewRow, RunRecord, Verdict
+    from amx_tui.review.model import Leg, NewDecision, ReviewRow, RunRecord, Sent, Verdict
 
 Listener = Callable[[SessionEvent], None]
 
@@ -89,7 +89,7 @@ class Session:
         self.texts: dict[int, BatchTexts] = {}  # what the model said, by batch
         self._evidence: dict[tuple[Target, Privacy], TableEvidence] = {}
         self._unread: dict[Target, CatalogProblem] = {}  # tables whose rows could not be read
-        self._passages: dict[tuple[int, Target], tuple[Passage, ...]] = {}  # by run and target
+        self._sent: dict[tuple[int, Target], Sent | None] = {}  # by run and target
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._has_begun = asyncio.Event()  # nothing is on its way to be started
@@ -234,18 +234,18 @@ class Session:
 
         self.workspace.library.begin(told)
 
-    async def read_passages(self, row: ReviewRow) -> None:
-        """What documents and code went along when `row` was drafted; the next time it is there already."""
-        if row.run is None or (row.run, row.target) in self._passages:
+    async def read_sent(self, row: ReviewRow) -> None:
+        """What went to the model when `row` was drafted; the next time it is there already."""
+        if row.run is None or (row.run, row.target) in self._sent:
             return
-        found = await asyncio.to_thread(self.workspace.store.passages, row.run, row.target)
-        self._passages[row.run, row.target] = found
-        if found:
+        found = await asyncio.to_thread(self.workspace.store.sent, row.run, row.target)
+        self._sent[row.run, row.target] = found
+        if found is not None:
             self._tell(EvidenceRead(row.target.of_table))
 
-    def passages_at_hand(self, row: ReviewRow) -> tuple[Passage, ...]:
-        """Of what was read by `read_passages`."""
-        return () if row.run is None else self._passages.get((row.run, row.target), ())
+    def sent_at_hand(self, row: ReviewRow) -> Sent | None:
+        """Of what was read by `read_sent`."""
+        return None if row.run is None else self._sent.get((row.run, row.target))
 
     def evidence_for(self, table: Table, privacy: Privacy) -> TableEvidence:
         """Blocking, and kept: a draft sends what was looked at."""

@@ -15,6 +15,7 @@ from functools import lru_cache
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
 from amx_tui.config.model import NO_WORDING, Profile, Wording
+from amx_tui.drafting.model import Batch
 from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
 
@@ -290,6 +291,24 @@ def keep_only(messages: Sequence[Message], targets: Collection[Target]) -> tuple
             kept.append(line)
     content = "\n".join((opening, table, *kept, closing, request))
     return *rules, Message(user.role, content)
+
+
+def said_of(batch: Batch) -> dict[Target, str]:
+    """What the messages of a batch say of each of its targets, word for word: the JSON line of a column,
+    of the table itself the line that all its batches begin with. Without those of which they say nothing."""
+    by_column: dict[str, str] = {}
+    table = ""
+    told = batch.messages[-1].content if batch.messages else ""
+    for line in told.split("\n"):
+        if line.startswith('{"column":'):
+            by_column[json.loads(line)["column"]] = line
+        elif not table and line.startswith("{"):
+            table = line
+    said = {
+        target: table if target.is_table else by_column.get(target.column, "")
+        for target in batch.targets
+    }
+    return {target: line for target, line in said.items() if line}
 
 
 # What tells the lines of a table, besides its own, from those of a target.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from amx_tui.catalog.model import Target
 from amx_tui.evidence.model import Passage
-from amx_tui.review.model import Decision, NewDecision, ReviewRow, StoreProblem
+from amx_tui.review.model import Decision, NewDecision, ReviewRow, Sent, StoreProblem
 from amx_tui.review.part import (
     LAST_WRITE,
     STANDING,
@@ -18,7 +18,14 @@ from amx_tui.review.part import (
     inserted,
     target_ids,
 )
-from amx_tui.review.records import pack, read_decision, read_passage, read_review_row, read_target
+from amx_tui.review.records import (
+    pack,
+    read_decision,
+    read_passage,
+    read_review_row,
+    read_sent,
+    read_target,
+)
 
 _ROWS = f"""
 SELECT t.schema_name, t.table_name, t.column_name,
@@ -83,6 +90,30 @@ class Decisions(StorePart):
                 found = connection.execute(_UNDRAFTED.format(which=which), values)
                 rows += [self._decoded(read_review_row, row) for row in found]
             return tuple(rows)
+
+    def sent(self, run: int, target: Target) -> Sent | None:
+        """What went to the model about `target` when `run` drafted it; None where it did not."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return None
+            found = connection.execute(
+                "SELECT l.privacy, p.evidence FROM targets t"
+                " JOIN runs r ON r.id = :run AND r.database = t.database"
+                " JOIN planned p ON p.run = r.id AND p.target = t.id"
+                " JOIN legs l ON l.run = p.run AND l.number = p.leg"
+                " WHERE t.schema_name = :schema AND t.table_name = :table"
+                " AND t.column_name = :column"
+                " AND EXISTS (SELECT 1 FROM suggestions WHERE run = r.id AND target = t.id)",
+                {
+                    "run": run,
+                    "schema": pack(target.schema),
+                    "table": pack(target.table),
+                    "column": pack(target.column),
+                },
+            ).fetchone()
+            if found is None:
+                return None
+            return self._decoded(read_sent, (*found, self.passages(run, target)))
 
     def passages(self, run: int, target: Target) -> tuple[Passage, ...]:
         """What documents and code went along when `run` drafted `target`, as it was sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Change, Outcome, Target
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Band, RunState, Suggestion
+from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Usage
 from amx_tui.review.packing import pack_alternatives, unpack_alternatives
 
@@ -120,6 +122,14 @@ class ReviewRow:
         return any(one.confidence.band is Band.LOW for one in best)
 
     @property
+    def is_redrafted(self) -> bool:
+        """Whether a new draft came since it was decided, which the decision does not know."""
+        decision = self.decision
+        if decision is None or decision.verdict is Verdict.OPEN or self.run is None:
+            return False
+        return self.drafted_at > decision.at
+
+    @property
     def state(self) -> State:
         if self.written:
             return State.WRITTEN
@@ -134,6 +144,17 @@ class ReviewRow:
             return self.state
         is_ours = present in (decision.previous, decision.text)
         return self.state if is_ours else State.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What went to the model about a target when a run drafted it: the facts of its line in the prompt, as
+    `drafting.prompt` names them, at the privacy level of that time; and what documents and code said of
+    its table. Without facts where they were not kept."""
+
+    privacy: Privacy
+    facts: Mapping[str, object]
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

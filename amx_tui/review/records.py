@@ -3,6 +3,7 @@ a look-up. It opens nothing and asks nothing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from sys import intern
 
@@ -11,7 +12,7 @@ from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunState
 from amx_tui.evidence.model import Passage
 from amx_tui.llm.model import Usage
-from amx_tui.review.model import Decision, JournalEntry, Leg, ReviewRow, RunRecord, Verdict
+from amx_tui.review.model import Decision, JournalEntry, Leg, ReviewRow, RunRecord, Sent, Verdict
 
 Row = tuple[object, ...]
 
@@ -182,6 +183,13 @@ def read_journal_entry(
         model,
         undoes,
     )
+
+
+def read_sent(privacy: str, line: str | None, passages: tuple[Passage, ...]) -> Sent:
+    facts = json.loads(line) if line else {}
+    if not isinstance(facts, dict):
+        raise TypeError("what was sent is no JSON object")
+    return Sent(Privacy(privacy), facts, passages)
 
 
 def read_passage(

@@ -31,6 +31,7 @@ from amx_tui.drafting.model import (
     UsageReported,
     WaitingToRetry,
 )
+from amx_tui.drafting.prompt import said_of
 from amx_tui.llm.model import Failure
 from amx_tui.review.locks import RunLocks
 from amx_tui.review.model import Leg, Note, RunRecord, StoreProblem
@@ -92,7 +93,8 @@ class Runs(StorePart):
         self._locks = RunLocks(lambda: self.path)
 
     def start_run(self, plan: Plan, label: str, at: float) -> int:
-        """A new run's number. Its batches, targets and their texts are kept, its prompts are not."""
+        """A new run's number. Its batches, targets, their texts and what is said of each are kept,
+        its prompts are not."""
         run = 0
         try:
             with self._file.writing() as connection:
@@ -163,14 +165,19 @@ class Runs(StorePart):
             "SELECT count(*) FROM planned WHERE run = ?", (run,)
         ).fetchone()
         planned = [
-            (run, known[target], leg, batch.number, pack(batch.previous.get(target)))
+            (
+                *(run, known[target], leg, batch.number),
+                *(pack(batch.previous.get(target)), said.get(target)),
+            )
             for batch in plan.batches
+            for said in (said_of(batch),)
             for target in batch.targets
         ]
         connection.executemany(
-            "INSERT INTO planned (run, target, leg, batch, previous, position)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, target) DO UPDATE SET leg = excluded.leg,"
-            " batch = excluded.batch, previous = excluded.previous, cancelled = 0",
+            "INSERT INTO planned (run, target, leg, batch, previous, evidence, position)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, target) DO UPDATE SET"
+            " leg = excluded.leg, batch = excluded.batch, previous = excluded.previous,"
+            " evidence = excluded.evidence, cancelled = 0",
             [(*values, position) for position, values in enumerate(planned, start=first)],
         )
 

@@ -206,7 +206,12 @@ UPDATE suggestions SET alternatives = (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+# What the prompt said of a target, as JSON: NULL where that was not kept.
+_SIXTH = """
+ALTER TABLE planned ADD COLUMN evidence TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 
 
 def statements(script: str) -> Iterator[str]:

@@ -36,7 +36,7 @@ def sent_line(passages: Sequence[Passage]) -> Line:
     """For Review's card: where what was sent stands."""
     places = " · ".join(one_line(passage.place, 60) for passage in passages[:_SHOWN])
     more = f" and {len(passages) - _SHOWN} more" if len(passages) > _SHOWN else ""
-    return [("docs    ", "dim"), (places + more, ""), (" (p)", "dim")]
+    return [("docs     ", "dim"), (places + more, ""), (" (p)", "dim")]
 
 
 class PassagesDialog(ModalScreen[None]):

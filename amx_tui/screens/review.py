@@ -167,7 +167,7 @@ class ReviewScreen(Room):
             self._current = row.target
             self._marked = 0
             card.jump(0)
-            self._read_evidence(row)
+            self.do(partial(self.session.read_sent, row), only="sent")
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)
         now = self.session.catalog.comment(row.target)
@@ -176,12 +176,6 @@ class ReviewScreen(Room):
         state = self.listing.state_of(row)
         width = card.scrollable_content_region.width
         card.show(card_of(self.session, row, self._marked, now, state, width))
-
-    def _read_evidence(self, row: ReviewRow) -> None:
-        table = self.session.catalog.table(row.target)
-        if table is not None and not self.session.evidence_at_hand(table.target):
-            self.do(partial(self.session.read_evidence, table), only="evidence")
-        self.do(partial(self.session.read_passages, row), only="passages")
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
         alternatives = row.suggestion.alternatives
@@ -364,7 +358,8 @@ class ReviewScreen(Room):
 
     def action_passages(self) -> None:
         row = self._row
-        passages = self.session.passages_at_hand(row) if row is not None else ()
+        sent = self.session.sent_at_hand(row) if row is not None else None
+        passages = sent.passages if sent is not None else ()
         if row is None or not passages:
             say(self, "No document and no code went along with this one.")
             return
@@ -475,7 +470,8 @@ class ReviewScreen(Room):
         counts = self.listing.counts if self.listing is not None else {}
         schemas = sorted({target.schema for target in self.session.rows})
         table = row.target.of_table if row is not None else None
-        self.app.push_screen(ShowDialog(wanted, counts, schemas, table, self._want))
+        redrafted = self.listing.redrafted if self.listing is not None else 0
+        self.app.push_screen(ShowDialog(wanted, counts, redrafted, schemas, table, self._want))
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)

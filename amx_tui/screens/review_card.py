@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, Table
+from amx_tui.commands.sent import sent_words
 from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import ReviewRow, State
@@ -53,17 +54,18 @@ def card_of(
         sign, ink = STATES[state]
         said = row.decision.text or row.decision.reason or ""
         rows.append([(f"{sign} {state.value}", ink), (f"  {one_line(said)}", "")])
-        if row.run is not None and row.drafted_at > row.decision.at:
+        if row.is_redrafted:
             rows.append(
                 [("A new draft came since; the decision stands until you take another.", "warn")]
             )
-    if table is not None and column is not None:
-        evidence = session.evidence_at_hand(table.target).get(column.name)
-        if evidence is not None and evidence.samples:
-            words = " · ".join(one_line(sample, 40) for sample in evidence.samples)
-            rows.append([("samples ", "dim"), (words, ""), (f" ({session.privacy.value})", "dim")])
-    if passages := session.passages_at_hand(row):
-        rows.append(sent_line(passages))
+    sent = session.sent_at_hand(row)
+    if sent is not None:
+        rows += [
+            [(f"{label:<8} ", "dim"), (words, ""), (more, "dim")]
+            for label, words, more in sent_words(sent, now)
+        ]
+        if sent.passages:
+            rows.append(sent_line(sent.passages))
     said = "decided along with others of its name, never drafted"
     if row.run is not None:
         said = f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}"

@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.review.model import ReviewRow, Verdict
@@ -15,8 +16,9 @@ from amx_tui.screens.room import Room
 from amx_tui.widgets.plain import say
 
 
-def ask_why(room: Room, row: ReviewRow) -> None:
-    """Asks for the reason of a row that is rejected, and keeps it with that decision."""
+def ask_why(room: Room, row: ReviewRow, typed: str | None = None) -> None:
+    """Asks for the reason of a row that is rejected, and keeps it with that decision. What was `typed` and
+    could not be kept, such as on a full disk, is there to be kept again."""
     assert row.decision is not None
     seen = row.decision.previous
 
@@ -26,20 +28,25 @@ def ask_why(room: Room, row: ReviewRow) -> None:
         reason = one_line(words) or None
 
         async def work() -> None:
-            await room.session.decide(
-                [row.target],
-                Verdict.REJECTED,
-                previous={row.target: seen},
-                run=row.run,
-                reason=reason,
-            )
+            try:
+                await room.session.decide(
+                    [row.target],
+                    Verdict.REJECTED,
+                    previous={row.target: seen},
+                    run=row.run,
+                    reason=reason,
+                )
+            except Problem:
+                ask_why(room, row, words)
+                raise
             room.show_now()
 
         room.do(work)
 
     title = f"Why was {row.target.path} rejected?"
-    words = "For whoever looks at it later, and for the model if it is drafted again (d)."
-    room.app.push_screen(Ask(title, words, row.decision.reason or ""), keep)
+    use = "For whoever looks at it later, and for the model if it is drafted again (d)."
+    said = typed if typed is not None else row.decision.reason or ""
+    room.app.push_screen(Ask(title, use, said), keep)
 
 
 def draft_again(

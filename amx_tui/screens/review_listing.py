@@ -41,6 +41,7 @@ class Wanted:
     kind: Kind | None = None
     schema: str | None = None
     table: Target | None = None
+    redrafted: bool | None = None  # a new draft stands beside the decision
     words: str = ""
     order: Order = Order.PATH
     run: int | None = None
@@ -58,7 +59,8 @@ class Wanted:
         """For the border of the list; "" where everything is shown in its usual order."""
         table = self.table.table if self.table is not None else None
         run = f"run {self.run}" if self.run is not None else None
-        parts = [run, self.state, self.band, self.kind, self.schema, table]
+        again = "drafted again" if self.redrafted else None
+        parts = [run, self.state, again, self.band, self.kind, self.schema, table]
         if self.order is not Order.PATH:
             parts.append(self.order)
         return ", ".join(str(part) for part in parts if part)
@@ -96,6 +98,7 @@ class Suggestions:
         self._places = array("Q")  # where it stands in the catalog
         self._states = bytearray()
         self._confidences = bytearray()
+        self._redrafted = bytearray()
         for row in tuple(self.rows.values()):
             self.counts[_STATES[self._states[self._enter(row)]]] += 1
         self._all = self._sorted(array("I", range(len(self._targets))))
@@ -124,6 +127,12 @@ class Suggestions:
         if place >= len(self._shown):
             return None
         return self.rows.get(self._targets[self._shown[place]])
+
+    @property
+    def redrafted(self) -> int:
+        """How many have a new draft beside their decision."""
+        marks = self._redrafted
+        return sum(marks[number] for number in self._all)
 
     def state_of(self, row: ReviewRow) -> State:
         # Before the catalog is read, nobody knows what stands there.
@@ -182,21 +191,25 @@ class Suggestions:
         return self._place_in(self._shown, number) if number is not None else None
 
     def next_undecided(self, target: Target) -> Target | None:
-        """The first undecided one that is listed below `target`, else the first of all listed."""
-        if not self.counts[State.TODO]:
+        """The first undecided one that is listed below `target`, else the first of all listed. Who lists
+        what was drafted again decides on that."""
+        if not (self.counts[State.TODO] or self.wanted.redrafted):
             return None
-        states, known = self._states, self._numbers.get(target)
+        known = self._numbers.get(target)
         start = self._start_in(self._shown, known) if known is not None else 0
         for part in (self._shown[start:], self._shown[:start]):
             for number in part:
-                if states[number] == _TODO and number != known:
+                if self._waits(number) and number != known:
                     return self._targets[number]
         return None
 
     def first_undecided(self) -> int:
-        states = self._states
-        places = (place for place, number in enumerate(self._shown) if states[number] == _TODO)
+        places = (place for place, number in enumerate(self._shown) if self._waits(number))
         return next(places, 0)
+
+    def _waits(self, number: int) -> bool:
+        is_again = self.wanted.redrafted and self._redrafted[number]
+        return self._states[number] == _TODO or bool(is_again)
 
     # Numbers, in order. --------------------------------------------------------------------------
 
@@ -217,10 +230,12 @@ class Suggestions:
             self._places.append(place)
             self._states.append(state)
             self._confidences.append(code)
+            self._redrafted.append(row.is_redrafted)
         else:
             self._texts[number] = _text_of(row)
             self._measures[number], self._places[number] = measure, place
             self._states[number], self._confidences[number] = state, code
+            self._redrafted[number] = row.is_redrafted
         return number
 
     def _key(self, number: int) -> tuple[float, int, int]:
@@ -256,6 +271,9 @@ class Suggestions:
         if wanted.band is not None:
             codes = {code for code, (band, _) in enumerate(_CONFIDENCES, 1) if band is wanted.band}
             fitting = [number for number in fitting if self._confidences[number] in codes]
+        if wanted.redrafted is not None:
+            marks = self._redrafted
+            fitting = [number for number in fitting if marks[number] == wanted.redrafted]
         if wanted.kind is not None:
             is_table = wanted.kind is Kind.TABLES
             fitting = [number for number in fitting if targets[number].is_table == is_table]

@@ -46,6 +46,7 @@ class ShowDialog(ModalScreen[None]):
         self,
         wanted: Wanted,
         counts: Mapping[State, int],
+        redrafted: int,
         schemas: Sequence[str],
         table: Target | None,
         choose: Callable[[Wanted], None],
@@ -58,6 +59,12 @@ class ShowDialog(ModalScreen[None]):
         states = [state for state in State if counts.get(state) or state is wanted.state]
         self._choices = [
             *_of("state", "state", states, lambda state: f"{state.value}  {counts.get(state, 0)}"),
+            *_of(
+                "redrafted",
+                "drafted",
+                [True] if redrafted or wanted.redrafted else [],
+                lambda _: f"again since it was decided  {redrafted}",
+            ),
             *_of("band", "how sure", Band, lambda band: band.value),
             *_of("kind", "kind", Kind, lambda kind: kind.value),
             *(_of("schema", "schema", schemas, one_line) if len(schemas) > 1 else ()),

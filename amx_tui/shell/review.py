@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amx_tui.base.text import clean
+from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Target
 from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
 from amx_tui.shell.plain import (
@@ -31,7 +31,7 @@ _VERBS = """\
 a       accept the first
 e       edit the first; e 2 edits the second
 o       words of your own
-r       reject
+r       reject; r and words after it say why
 s       set aside for later
 n       go to the next and decide nothing; b goes back
 u       take back the last decision; redo takes it again
@@ -108,7 +108,9 @@ class _Review:
                 self.place += 1
                 continue
             if not self.is_shown:
-                first, *rest = row_lines(row, self.opened.catalog)
+                store = self.opened.store
+                sent = None if row.run is None else store.sent(row.run, row.target)
+                first, *rest = row_lines(row, self.opened.catalog, sent)
                 say(f"\n{self.place + 1} of {len(self.targets)}: {first}")
                 say("\n".join(rest))
                 self.is_shown = True
@@ -129,7 +131,7 @@ class _Review:
             "a": lambda: self._accept(row, 1),
             "e": lambda: self._edit(row, rest),
             "o": lambda: self._own(row, ""),
-            "r": lambda: self._decide(row, Verdict.REJECTED),
+            "r": lambda: self._decide(row, Verdict.REJECTED, reason=one_line(rest) or None),
             "s": lambda: self._decide(row, Verdict.LATER),
             "n": lambda: self._turn_to(self.place + 1),
             "b": lambda: self._turn_to(max(self.place - 1, 0)),
@@ -185,12 +187,14 @@ class _Review:
         verdict: Verdict,
         text: str | None = None,
         alternative: int | None = None,
+        reason: str | None = None,
     ) -> None:
         present = self.opened.catalog.comment(row.target)
-        decision = NewDecision(row.target, verdict, text, alternative, present, row.run)
+        decision = NewDecision(row.target, verdict, text, alternative, present, row.run, reason)
         self.opened.store.decide(self.opened.connector.identity, [decision])
         self.decided += 1
-        say(f"{path_of(row.target)}: {verdict.value}{f': {text}' if text else ''}")
+        said = text or reason
+        say(f"{path_of(row.target)}: {verdict.value}{f': {said}' if said else ''}")
         self._turn_to(self.place + 1)
         while not self.goes_to_all and self.place < len(self.targets):
             following = self._row(self.targets[self.place])

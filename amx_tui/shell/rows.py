@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Catalog
+from amx_tui.commands.sent import sent_words
 from amx_tui.drafting.model import Alternative, Confidence, Signal
-from amx_tui.review.model import ReviewRow
+from amx_tui.review.model import ReviewRow, Sent
 from amx_tui.shell.plain import path_of, target_json
 
 
-def row_lines(row: ReviewRow, catalog: Catalog) -> list[str]:
-    """Where it is and what it is, its present text, the alternatives by number, and the decision."""
+def row_lines(row: ReviewRow, catalog: Catalog, sent: Sent | None = None) -> list[str]:
+    """Where it is and what it is, its present text, what was sent, the alternatives by number, and the
+    decision."""
     target, decision = row.target, row.decision
     lines = [f"{path_of(target)}{_kind_words(row, catalog)}"]
     lines.append(f"  now: {one_line(catalog.comment(target) or '') or 'no description'}")
+    if sent is not None:
+        present = catalog.comment(target)
+        lines += [f"  {label}: {said}{more}" for label, said, more in sent_words(sent, present)]
+        if sent.passages:
+            places = ", ".join(one_line(passage.place, 120) for passage in sent.passages)
+            lines.append(f"  documents and code: {places}")
     for number, alternative in enumerate(row.suggestion.alternatives, start=1):
         confidence = confidence_words(alternative.confidence)
         lines.append(f"  {number}. {confidence}: {one_line(alternative.text)}")
         if alternative.reason:
             lines.append(f"     because: {one_line(alternative.reason)}")
     state = row.state_over(catalog.comment(target)).value
-    text = f": {one_line(decision.text)}" if decision is not None and decision.text else ""
-    lines.append(f"  {state}{text}")
+    said = (decision.text or decision.reason) if decision is not None else None
+    lines.append(f"  {state}{f': {one_line(said)}' if said else ''}")
+    if row.is_redrafted:
+        lines.append("  a new draft came since; the decision stands until you take another")
     return lines
 
 
@@ -43,6 +53,8 @@ def row_json(row: ReviewRow, catalog: Catalog) -> dict[str, object]:
         "model": row.model or None,
         "alternatives": [alternative_json(one) for one in row.suggestion.alternatives],
         "text": decision.text if decision is not None else None,
+        "redrafted": row.is_redrafted,
+        "reason": decision.reason if decision is not None else None,
     }
 
 

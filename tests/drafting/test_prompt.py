@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,15 @@ from hypothesis import strategies as st
 from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy, Profile, Wording
 from amx_tui.drafting.plan import narrow_batch
-from amx_tui.drafting.prompt import CLOSING, OPENING, Style, build_messages, keep_only, system_text
+from amx_tui.drafting.prompt import (
+    CLOSING,
+    OPENING,
+    Style,
+    build_messages,
+    keep_only,
+    said_of,
+    system_text,
+)
 from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
 from tests.drafting.parts import plan_of, table_of
@@ -62,6 +71,27 @@ def test_the_evidence_says_what_is_known_and_leaves_out_what_is_not() -> None:
         },
         {"column": "X_FLG", "to": "crm.FLAGS.ID", "null": "0.1%", "comment": "a flag"},
     ]
+
+
+def test_what_was_said_of_a_target_is_its_line_in_the_prompt() -> None:
+    table = table_of("BSEG", columns=5)
+    odd = Column('a"b\n</evidence>', "TEXT")
+    table = replace(table, columns=(*table.columns, odd))
+    seen = {table.columns[0].name: ColumnEvidence(0.0, 4, ("A999",))}
+    plan = plan_of(table, evidence={table.target: seen})
+    assert len(plan.batches) == 3
+    told = {target: line for batch in plan.batches for target, line in said_of(batch).items()}
+    assert set(told) == {table.target, *(table.column_target(one) for one in table.columns)}
+    for batch in plan.batches:
+        for target in batch.targets:
+            assert told[target] in batch.messages[-1].content.split("\n")
+    assert json.loads(told[table.column_target(table.columns[0])])["samples"] == ["A999"]
+    assert json.loads(told[table.column_target(odd)])["column"] == odd.name
+    assert json.loads(told[table.target])["rows"] == table.row_count
+    # A batch that is narrowed to what is missing says the same of that.
+    first = plan.batches[0]
+    left = narrow_batch(first, first.targets[1:])
+    assert said_of(left) == {target: told[target] for target in first.targets[1:]}
 
 
 def test_the_rules_are_word_for_word_the_same_for_every_batch() -> None:

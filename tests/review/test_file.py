@@ -223,10 +223,14 @@ def test_what_an_earlier_version_kept_is_all_there_in_this_one(
     tmp_path: Path, version: int
 ) -> None:
     path = tmp_path / "tui.db"
-    earlier = StoreFile(path, MIGRATIONS[:version])
-    with earlier.writing() as connection:
+    first = StoreFile(path, MIGRATIONS[:1])
+    with first.writing() as connection:
         for statement in statements(_OF_THE_FIRST_VERSION):
             connection.execute(statement)
+    first.close()
+    earlier = StoreFile(path, MIGRATIONS[:version])
+    with earlier.writing():
+        pass
     earlier.close()
     store = Store(path)
     bukrs, waers = store.rows(DATABASE)

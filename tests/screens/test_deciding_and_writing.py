@@ -174,7 +174,9 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
             assert isinstance(review, ReviewScreen)
             await until(
                 pilot,
-                lambda: bool(session.evidence_at_hand(target.of_table)) and not review._is_stale,
+                lambda: (
+                    session.sent_at_hand(session.rows[target]) is not None and not review._is_stale
+                ),
             )
             session.catalog = session.connector.load()  # the screen has not heard of it yet
             await pilot.press("1")
@@ -317,13 +319,13 @@ async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
     asked: list[Target] = []
     async with app.run_test(size=(140, 40)) as pilot:
         session = session_of(pilot)
-        read = session.read_passages
+        read = session.read_sent
 
         async def noticed(row: ReviewRow) -> None:
             asked.append(row.target)
             await read(row)
 
-        session.read_passages = noticed  # type: ignore[method-assign]
+        session.read_sent = noticed  # type: ignore[method-assign]
         await settle(pilot)
         await until(pilot, lambda: "review" in app._rooms and app._rooms["review"].is_running)
         review = app._rooms["review"]

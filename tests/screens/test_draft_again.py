@@ -19,6 +19,7 @@ from amx_tui.review.model import State, Verdict
 from amx_tui.screens.ask import Ask
 from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.review import ReviewScreen
+from amx_tui.screens.show import ShowDialog
 from tests.provider import Reply, ScriptedProvider, asked_targets, stream
 from tests.screens.test_account import facts, open_draft, run_to_its_end, workspace_at
 from tests.snapshot.conftest import session_of, until
@@ -109,6 +110,51 @@ async def test_what_is_drafted_again_gets_the_hint_and_the_earlier_readings_and_
         assert again == row and row.run is not None
         leg = drafted.store.last_leg(row.run)
         assert leg is not None and leg.hint == "SAP"
+
+
+async def test_what_was_decided_and_drafted_again_can_be_listed_and_is_decided_one_after_another(
+    server: ScriptedProvider, drafted: Workspace
+) -> None:
+    app = AmxApp(drafted)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await run_to_its_end(pilot)
+        session = session_of(pilot)
+        review = await open_review(pilot)
+        await pilot.press("g", "r")  # one is rejected, one accepted, the others are not decided
+        first, second, *_ = session.rows
+        await until(pilot, lambda: session.rows[first].state is State.REJECTED)
+        await until(pilot, lambda: review._current == second)
+        await pilot.press("1")
+        await until(pilot, lambda: session.rows[second].state is State.ACCEPTED)
+        assert review.listing is not None and review.listing.redrafted == 0
+        server.answer = _said("second")
+        await pilot.press("g", *("m" for _ in session.rows), "d")
+        await type_into_the_question(pilot, *"again", "enter")
+        await until(pilot, lambda: isinstance(app.screen, DraftScreen))
+        await until(pilot, lambda: "hint again" in facts(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
+        await until(pilot, lambda: not session.is_running)
+        assert {session.rows[t].state for t in (first, second)} == {State.REJECTED, State.ACCEPTED}
+
+        await until(pilot, lambda: review.listing is not None and review.listing.redrafted == 2)
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, ShowDialog))
+        show = app.screen
+        assert isinstance(show, ShowDialog)
+        choice = next(n for n, one in enumerate(show._choices) if one.value is True)
+        assert show._choices[choice].words == "again since it was decided  2"
+        await pilot.press("home", *("down" for _ in range(choice)), "enter", "escape")
+        listing = review.listing
+        assert listing is not None
+        await until(pilot, lambda: [row.target for row in listing] == [first, second])
+        await pilot.press("g", "1")
+        await until(pilot, lambda: session.rows[first].state is State.ACCEPTED)
+        await until(pilot, lambda: review._current == second)
+        await pilot.press("r")
+        await until(pilot, lambda: session.rows[second].state is State.REJECTED)
+        await until(pilot, lambda: len(listing) == 0)
 
 
 async def test_one_press_rejects_and_a_second_key_says_why_which_the_next_draft_is_offered(

@@ -46,7 +46,8 @@ def decision(target: Target, verdict: Verdict, text: str, previous: str | None) 
 def rows(draw: st.DrawFn) -> ReviewRow:
     target = draw(st.sampled_from(TARGETS))
     suggestion = Suggestion(target, tuple(draw(st.lists(alternatives, max_size=3))))
-    row = ReviewRow.of(suggestion, draw(st.sampled_from([1, 2, None])), "kimi", 0.0)
+    at = draw(st.sampled_from([0.0, 1.0]))  # with the decision, or after it
+    row = ReviewRow.of(suggestion, draw(st.sampled_from([1, 2, None])), "kimi", at)
     if draw(st.booleans()):
         verdict = draw(st.sampled_from(list(Verdict)))
         taken = decision(target, verdict, "Client", draw(st.sampled_from([None, "now"])))
@@ -61,6 +62,7 @@ wanted = st.builds(
     kind=st.none() | st.sampled_from(list(Kind)),
     schema=st.none() | st.sampled_from(["main", "old"]),
     table=st.none() | st.just(Target("main", "T2")),
+    redrafted=st.none() | st.booleans(),
     words=st.sampled_from(["", "c", "client", "mandt client", "T2.ZU"]),
 )
 
@@ -77,6 +79,11 @@ def state_of(row: ReviewRow) -> State:
     return row.state_over(CATALOG.comment(row.target))
 
 
+def is_redrafted(row: ReviewRow) -> bool:
+    is_decided = row.decision is not None and row.decision.verdict is not Verdict.OPEN
+    return is_decided and row.run is not None and row.drafted_at > 0.0
+
+
 def expected(session: Session, want: Wanted) -> list[Target]:
     def fits(row: ReviewRow) -> bool:
         target, first = row.target, (row.suggestion.alternatives or (None,))[0]
@@ -90,6 +97,7 @@ def expected(session: Session, want: Wanted) -> list[Target]:
             and (want.schema is None or target.schema == want.schema)
             and (want.table is None or target.of_table == want.table)
             and (want.run is None or row.run == want.run)
+            and (want.redrafted is None or is_redrafted(row) == want.redrafted)
             and all(word in text for word in want.words.lower().split())
         )
 
@@ -112,11 +120,17 @@ def test_a_list_that_is_kept_is_the_list_made_anew(
     assert [row.target for row in listing] == shown
     assert +listing.counts == Counter(state_of(row) for row in session.rows.values())
     assert listing.total == len(session.rows)
+    assert listing.redrafted == sum(map(is_redrafted, session.rows.values()))
     for place, target in enumerate(shown):
         assert listing.place_of(target) == place
         assert listing[place].target == target
         below = [*shown[place + 1 :], *shown[:place]]
-        undecided = [t for t in below if state_of(session.rows[t]) is State.TODO]
+        undecided = [
+            t
+            for t in below
+            if state_of(session.rows[t]) is State.TODO
+            or (second.redrafted and is_redrafted(session.rows[t]))
+        ]
         assert listing.next_undecided(target) == (undecided[0] if undecided else None)
 
 

@@ -134,6 +134,7 @@ def test_json_has_a_stable_shape(legacy: Path, profile: Path, provider: Scripted
     )  # fmt: skip
     assert set(made["suggestions"][0]) == {
         "schema", "table", "column", "present", "state", "run", "model", "alternatives", "text",
+        "reason", "redrafted",
     }  # fmt: skip
     command("review", legacy, typed="1\n1\nr\n")
     (one, *_) = document("review", legacy)["suggestions"]

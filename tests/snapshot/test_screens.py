@@ -32,6 +32,7 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Failure, FailureKind, Phase, Usage
 from amx_tui.review.model import Verdict
 from amx_tui.screens.browse import BrowseScreen
+from amx_tui.widgets.page import Page
 from tests.snapshot.conftest import (
     SIZES,
     START,
@@ -67,12 +68,9 @@ async def go(pilot: Pilot[None], key: str, name: str) -> None:
     await pilot.press(key)
     await until(pilot, lambda: on(pilot, name))
     if name == "ReviewScreen" and session_of(pilot).rows:
-        # The card shows samples as soon as they are read.
-        session = session_of(pilot)
-        table = next(
-            t for t in session.catalog.tables if t.target in {r.of_table for r in session.rows}
-        )
-        await until(pilot, lambda: bool(session.evidence_at_hand(table.target)))
+        # The card shows what was sent as soon as that is read.
+        card = pilot.app.screen.query_one("#card", Page)
+        await until(pilot, lambda: "(shapes)" in card.text)
 
 
 # Browse and Draft. -------------------------------------------------------------------------------
