@@ -174,8 +174,12 @@ class Board:
     @property
     def unasked(self) -> int:
         """Targets without a suggestion, apart from those of batches that a person gave up."""
-        given_up = sum(line.missing for line in self.batches.values() if line.is_given_up)
-        return self.targets - self.drafted - given_up
+        return self.targets - self.drafted - self.given_up
+
+    @property
+    def given_up(self) -> int:
+        """Targets that the batches which a person gave up ended without."""
+        return sum(line.missing for line in self.batches.values() if line.is_given_up)
 
     def elapsed(self, now: float) -> float:
         """Seconds since the run began, or that it took."""

@@ -68,7 +68,7 @@ def _batch_line(batch: BatchLine) -> Line:
 
 def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) -> list[Line]:
     """What was drafted, by confidence, and the key that goes on; what it cost and took."""
-    missing = board.unasked
+    missing, given_up = board.unasked, board.given_up
     bands = " ".join(f"{board.bands[band]} {band.value}" for band in Band if board.bands[band])
     words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
     is_asked_again = missing and longer is None and not board.what
