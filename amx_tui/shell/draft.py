@@ -59,6 +59,11 @@ def run(words: Sequence[str]) -> int:
         help="go on with the run that was interrupted or stopped, with what it lacks and as it was sent;"
         " without DATABASE, with the interrupted one that is newest of all",
     )
+    parser.add_argument(
+        "--hint",
+        metavar="WORDS",
+        help="draft these TARGETs again, with this hint and the earlier readings; decisions stay",
+    )
     parser.add_argument("--profile", metavar="NAME", help="use this LLM profile")
     parser.add_argument(
         "--privacy",
@@ -77,6 +82,8 @@ def run(words: Sequence[str]) -> int:
         parser.error("--json asks nothing: add --yes or --dry-run")
     if not (options.database or options.resume):
         parser.error("name a DATABASE, or --resume the run that was interrupted")
+    if options.hint and not options.targets:
+        parser.error("--hint is about some TARGETs: name them")
     if options.resume and (options.targets or options.again or options.low):
         parser.error("--resume goes on with what the run lacks, nothing else")
     return run_told(lambda: _draft(options))
@@ -149,6 +156,8 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
             earlier = session.readings_of(targets) if leg.is_again else None
     else:
         targets = _chosen(options, session)
+        hint = options.hint or ""
+        earlier = session.readings_of(targets) if hint else {}
     _set_privacy(options, session)
     if session.privacy is not Privacy.METADATA:
         # Nobody watches who could make the draft again.
@@ -200,7 +209,7 @@ def _chosen(options: argparse.Namespace, session: Session) -> set[Target]:
             targets &= set(find_targets(session.catalog, options.targets))
     elif options.targets:
         named = set(find_targets(session.catalog, options.targets))
-        targets = named if options.again else named & targets
+        targets = named if options.again or options.hint else named & targets
     elif options.again:
         tables = session.catalog.tables
         targets = {t.column_target(c) for t in tables for c in t.columns}

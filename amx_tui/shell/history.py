@@ -66,25 +66,21 @@ def _tell(options: argparse.Namespace, opened: Opened) -> int:
             },
         )
     elif options.written:
-        _say_all(
-            [_writing_words(one) for one in _writings(history, options.search)],
-            "Nothing was written yet.",
-            options.search,
-        )
+        lines = [_writing_words(one) for one in _writings(history, options.search)]
+        _say_all(lines, "Nothing was written yet.", "Nothing that was written has", options.search)
     else:
-        _say_all(
-            [_run_words(past) for past in _runs(history, options.search)],
-            "No run yet.",
-            options.search,
-        )
+        lines = [_run_words(past) for past in _runs(history, options.search)]
+        _say_all(lines, "No run yet.", "No run has", options.search)
+        if options.search and (also := len(history.writing_numbers(options.search))):
+            say(f"{also} of what was written: add --written")
     return DONE
 
 
-def _say_all(lines: Sequence[str], none: str, search: str) -> None:
+def _say_all(lines: Sequence[str], none: str, none_has: str, search: str) -> None:
     for line in lines:
         say(line)
     if not lines:
-        say(f"Nothing has the words “{one_line(search, 80)}”." if search else none)
+        say(f"{none_has} the words “{one_line(search, 80)}”." if search else none)
 
 
 def _runs(history: History, search: str = "") -> list[PastRun]:

@@ -32,6 +32,17 @@ def demo(reviewed: Workspace, clean_environment: Path) -> Workspace:
     return reviewed
 
 
+def test_words_that_only_something_written_has_are_not_called_missing(
+    demo: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--search", "ada"]) == 0
+    none, also = capsys.readouterr().out.splitlines()
+    assert none == "No run has the words “ada”." and also == "1 of what was written: add --written"
+    assert run(["demo", "--written", "--search", "bob"]) == 0
+    (none,) = capsys.readouterr().out.splitlines()
+    assert none == "Nothing that was written has the words “bob”."
+
+
 def test_runs_and_writings_are_told_and_searched(
     demo: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,7 +55,7 @@ def test_runs_and_writings_are_told_and_searched(
     assert run(["demo", "--written", "--search", "ADA bukrs"]) == 0
     assert "main.BKPF.BUKRS: written: " in capsys.readouterr().out
     assert run(["demo", "--written", "--search", "bob"]) == 0
-    assert "Nothing has the words “bob”" in capsys.readouterr().out
+    assert "has the words “bob”" in capsys.readouterr().out
     assert run(["demo", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["runs"][0]["effort"] == "low"

@@ -123,6 +123,26 @@ def test_a_legacy_file_is_described_without_a_screen(
         assert CANARY.encode() not in content, path
 
 
+def test_what_was_decided_is_drafted_again_with_a_hint_and_the_reason_it_was_rejected_stays(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "--yes")
+    said = command("review", legacy, "BKPF.WAERS", typed="r too vague\n")
+    assert "main.BKPF.WAERS: rejected: too vague" in said
+    calls = len(provider.calls)
+    assert "name them" in command("draft", legacy, "--hint", "it is money", "--yes", status=2)
+    command("draft", legacy, "BKPF.WAERS", "--hint", "it is money", "--yes")
+    (call,) = provider.calls[calls:]
+    prompt = call.body["messages"][-1]["content"]
+    assert '{"hint":"it is money"}' in prompt
+    assert '"earlier":["Meaning of WAERS"' in prompt
+    (row,) = (r for r in document("review", legacy)["suggestions"] if r["column"] == "WAERS")
+    assert (row["state"], row["reason"], row["redrafted"]) == ("rejected", "too vague", True)
+    told = command("review", legacy, "BKPF.WAERS", "--all", typed="q\n")
+    assert "rejected: too vague" in told and "a new draft came since" in told
+    assert document("history", legacy)["runs"][0]["hint"] == "it is money"
+
+
 def test_json_has_a_stable_shape(legacy: Path, profile: Path, provider: ScriptedProvider) -> None:
     would = document("draft", legacy, "T001", "--dry-run")
     assert set(would) >= {"scope", "profile", "model", "base", "privacy", "usd", "requests"}
