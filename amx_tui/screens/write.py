@@ -198,7 +198,7 @@ class WriteScreen(Room):
         left = len(self._pending) - len(changes)
         replaced = sum(1 for change in changes if change.old)
         rows: list[Line] = [
-            [(f"{len(changes)} texts", "strong"), (" into ", ""), (abilities.where, "strong")],
+            [(_count(len(changes), "text"), "strong"), (" into ", ""), (abilities.where, "strong")],
         ]
         if replaced:
             rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
@@ -319,7 +319,11 @@ class WriteScreen(Room):
             self.app.push_screen(Question(problem.what, [[(tell(problem), "")]]), again)
             return
         paths = " and ".join(str(path) for path in report.paths)
-        say(self, "\n".join([paths, *_few(report.notes)]), title=f"✓ {report.texts} texts exported")
+        say(
+            self,
+            "\n".join([paths, *_few(report.notes)]),
+            title=f"✓ {_count(report.texts, 'text')} exported",
+        )
 
     def action_back(self) -> None:
         self.desk.go("review")
@@ -329,3 +333,7 @@ def _few(notes: Sequence[str]) -> list[str]:
     """As many as a notice has room for."""
     more = [f"and {len(notes) - _FEW} more"] if len(notes) > _FEW else []
     return [*notes[:_FEW], *more]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
