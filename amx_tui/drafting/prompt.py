@@ -294,8 +294,9 @@ def keep_only(messages: Sequence[Message], targets: Collection[Target]) -> tuple
 
 
 def said_of(batch: Batch) -> dict[Target, str]:
-    """What the messages of a batch say of each of its targets, word for word: the JSON line of a column,
-    of the table itself the line that all its batches begin with. Without those of which they say nothing."""
+    """What the messages of a batch say of each of its targets, as a JSON object: the line of a column, of
+    the table itself that which all its batches begin with and its own. Without those of which they say
+    nothing."""
     by_column: dict[str, str] = {}
     table = ""
     told = batch.messages[-1].content if batch.messages else ""
@@ -304,6 +305,8 @@ def said_of(batch: Batch) -> dict[Target, str]:
             by_column[json.loads(line)["column"]] = line
         elif not table and line.startswith("{"):
             table = line
+        elif line.startswith('{"table":'):
+            table = _write_line({**json.loads(table), **json.loads(line)})
     said = {
         target: table if target.is_table else by_column.get(target.column, "")
         for target in batch.targets

@@ -47,6 +47,7 @@ class ReviewScreen(Room):
         self._following = Following(self)
         self._picked: set[Target] = set()  # for a decision on many
         self._current: Target | None = None  # whose card is shown
+        self._read: tuple[Target, int | None] | None = None  # whose evidence was asked for
         self._is_new = True  # nothing was shown here yet
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
         self._marked = 0  # which alternative
@@ -167,6 +168,8 @@ class ReviewScreen(Room):
             self._current = row.target
             self._marked = 0
             card.jump(0)
+        if (row.target, row.run) != self._read:  # a new draft of the same one was sent other things
+            self._read = (row.target, row.run)
             self.do(partial(self.session.read_sent, row), only="sent")
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, row.target.path)

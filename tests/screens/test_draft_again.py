@@ -20,6 +20,7 @@ from amx_tui.screens.ask import Ask
 from amx_tui.screens.draft import DraftScreen
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.screens.show import ShowDialog
+from amx_tui.widgets.page import Page
 from tests.provider import Reply, ScriptedProvider, asked_targets, stream
 from tests.screens.test_account import facts, open_draft, run_to_its_end, workspace_at
 from tests.snapshot.conftest import session_of, until
@@ -103,6 +104,11 @@ async def test_what_is_drafted_again_gets_the_hint_and_the_earlier_readings_and_
         for target, row in session.rows.items():
             name = target.column or target.table
             assert [one.text for one in row.suggestion.alternatives] == [f"second {name}"]
+        # The card tells what went along this time.
+        await pilot.press("g")
+        await until(
+            pilot, lambda: " did not satisfy" in pilot.app.screen.query_one("#card", Page).text
+        )
         row = session.rows[decided]
         assert row.decision is not None and (row.decision.text or "").startswith("first ")
         # Also for whoever opens the store anew, and for who goes on with that run.
@@ -122,12 +128,13 @@ async def test_what_was_decided_and_drafted_again_can_be_listed_and_is_decided_o
         session = session_of(pilot)
         review = await open_review(pilot)
         await pilot.press("g", "r")  # one is rejected, one accepted, the others are not decided
-        first, second, *_ = session.rows
+        assert review.listing is not None
+        first, second = [row.target for row in review.listing][:2]
         await until(pilot, lambda: session.rows[first].state is State.REJECTED)
         await until(pilot, lambda: review._current == second)
         await pilot.press("1")
         await until(pilot, lambda: session.rows[second].state is State.ACCEPTED)
-        assert review.listing is not None and review.listing.redrafted == 0
+        assert review.listing.redrafted == 0
         server.answer = _said("second")
         await pilot.press("g", *("m" for _ in session.rows), "d")
         await type_into_the_question(pilot, *"again", "enter")

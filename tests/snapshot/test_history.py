@@ -20,6 +20,7 @@ from amx_tui.drafting.model import (
 )
 from amx_tui.llm.model import Failure, FailureKind, Usage
 from amx_tui.review.model import NewDecision, Verdict
+from amx_tui.widgets.page import Page
 from tests.snapshot.conftest import START, draft_of, suggestion_of, until
 from tests.snapshot.test_screens import Compare, both_sizes, go, picture
 
@@ -127,6 +128,8 @@ def test_one_run_in_review(
         await pilot.press("j")
         await go(pilot, "enter", "ReviewScreen")
         await until(pilot, lambda: "run 1" in title(pilot, "#list"))
+        card = pilot.app.screen.query_one("#card", Page)
+        await until(pilot, lambda: "(shapes)" in card.text and "run 1," in card.text)
 
     picture(snap_compare, reviewed, size, act)
 
