@@ -77,6 +77,7 @@ def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) 
     expected = board.estimate.usd
     of = "" if expected is None else f", about {money(expected)} expected"
     cost = f"cost {money(spent_usd)}{of} · {number(board.tokens)} tokens"
+    given_up = sum(line.missing for line in board.batches.values() if line.is_given_up)
     left = f"{given_up} cancelled: Browse (B) can draft them"
     return [
         [(words, "strong"), (goes_on, "key"), (again, "warn")],
