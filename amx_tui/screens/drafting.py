@@ -414,8 +414,7 @@ class DraftingScreen(Room):
 
     async def _retry_all(self, *, at_other_host: bool = False) -> None:
         if not await self.session.retry(at_other_host=at_other_host):
-            batches = self._board.batches.values() if self._board is not None else ()
-            is_given_up = any(batch.is_given_up and batch.missing for batch in batches)
+            is_given_up = self._board is not None and self._board.given_up
             left = " but what was cancelled; Browse (B) can draft that" if is_given_up else ""
             say(self, f"Nothing is missing{left}.")
 

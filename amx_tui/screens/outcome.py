@@ -68,7 +68,7 @@ def _batch_line(batch: BatchLine) -> Line:
 
 def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) -> list[Line]:
     """What was drafted, by confidence, and the key that goes on; what it cost and took."""
-    missing, given_up = board.unasked, board.given_up
+    missing = board.unasked
     bands = " ".join(f"{board.bands[band]} {band.value}" for band in Band if board.bands[band])
     words = f"{board.drafted} drafted ({bands})" if bands else "nothing was drafted"
     is_asked_again = missing and longer is None and not board.what
@@ -77,11 +77,10 @@ def _drafted_lines(board: Board, longer: float | None, spent_usd: float | None) 
     expected = board.estimate.usd
     of = "" if expected is None else f", about {money(expected)} expected"
     cost = f"cost {money(spent_usd)}{of} · {number(board.tokens)} tokens"
-    given_up = sum(line.missing for line in board.batches.values() if line.is_given_up)
-    left = f"{given_up} cancelled: Browse (B) can draft them"
+    left = f"{board.given_up} cancelled: Browse (B) can draft them"
     return [
         [(words, "strong"), (goes_on, "key"), (again, "warn")],
-        *([[(left, "")]] if given_up else []),
+        *([[(left, "")]] if board.given_up else []),
         [(f"{cost} · {duration(board.elapsed(now()))}", "dim")],
     ]
 
