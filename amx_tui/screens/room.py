@@ -146,7 +146,7 @@ class Room(Screen[None]):
         if self._is_retired or self._pruning or not self.is_attached:
             return
         self._is_stale = True
-        if not is_seen(self):  # it is drawn when it is
+        if not (self.is_mounted and is_seen(self)):  # it is drawn when it is
             return
         self._is_stale = False
         self.show_state()

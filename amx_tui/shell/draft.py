@@ -157,7 +157,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
     else:
         targets = _chosen(options, session)
         hint = options.hint or ""
-        earlier = session.readings_of(targets) if hint else {}
+        earlier = session.readings_of(targets) if hint else None
     _set_privacy(options, session)
     if session.privacy is not Privacy.METADATA:
         # Nobody watches who could make the draft again.

@@ -311,6 +311,22 @@ async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed:
         assert told.title == "Nothing is left to decide"
 
 
+async def test_a_list_that_is_ready_while_review_is_only_just_shown_is_drawn_when_it_can_be(
+    reviewed: Workspace,
+) -> None:
+    """The key came before the widgets did."""
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        review = ReviewScreen()
+        shown = app.push_screen(review)
+        assert app.screen is review and not review.query("#suggestions")
+        review.show_now()
+        await shown
+        await until(pilot, lambda: f"{len(session.rows)} sugg" in title(pilot, "#list"))
+
+
 async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
     reviewed: Workspace,
 ) -> None:
