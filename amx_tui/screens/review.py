@@ -34,6 +34,8 @@ from amx_tui.widgets.rows import RowList
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
 GRACE_SECONDS = 0.5
+# Cells of the upper border that are not its words.
+BORDER = 6
 
 
 class ReviewScreen(Room):
@@ -127,7 +129,11 @@ class ReviewScreen(Room):
         if listing.total or listing.wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
         rows.show(len(listing), cursor=place, stays=stays, empty=empty)
-        entitle(self.query_one("#list"), counts_of(listing), choice_of(listing, len(self._picked)))
+        self._entitle(listing, choice_of(listing, len(self._picked)))
+
+    def _entitle(self, listing: Suggestions, below: str) -> None:
+        frame = self.query_one("#list")
+        entitle(frame, counts_of(listing, frame.outer_size.width - BORDER), below)
 
     def _show_old(self) -> None:
         """What was listed, while a long list is made anew: its rows are those of now."""
@@ -137,7 +143,7 @@ class ReviewScreen(Room):
             entitle(self.query_one("#list"))
             return
         rows.refresh_changed()
-        entitle(self.query_one("#list"), counts_of(self.listing), "bringing it up to date…")
+        self._entitle(self.listing, "bringing it up to date…")
 
     @property
     def _row(self) -> ReviewRow | None:
@@ -154,7 +160,7 @@ class ReviewScreen(Room):
         return row_line(row, listing.state_of(row), width, is_picked=is_picked)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_card)
+        self.call_after_refresh(self.show_now)
 
     def _show_card(self) -> None:
         row = self._row

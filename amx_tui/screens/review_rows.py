@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from amx_tui.base.text import one_line
 from amx_tui.review.model import ReviewRow, State
 from amx_tui.screens.review_listing import Suggestions, decided_text, shown_alternative
@@ -26,14 +28,22 @@ def row_line(row: ReviewRow, state: State, width: int, *, is_picked: bool) -> Li
     ]
 
 
-def counts_of(listing: Suggestions) -> str:
-    """How many there are of each state, for the upper border."""
-    counts, run = listing.counts, listing.wanted.run
-    parts = [f"{listing.total} suggestions"]
-    if run is not None:
-        parts[0] = f"run {run}: {parts[0]}"
-    parts += [f"{counts[s]} {s.value}" for s in (*list(State)[1:], State.TODO) if counts[s]]
-    return " · ".join(parts)
+def counts_of(listing: Suggestions, width: int) -> str:
+    """How many there are, and of each state, for the upper border: what is to do first. Where `width` cells
+    do not hold it, the other states have their signs only."""
+    counts, run, total = listing.counts, listing.wanted.run, listing.total
+    of_run = f"run {run}: " if run is not None else ""
+    decided = [state for state in State if counts[state] and state is not State.TODO]
+    to_do = [f"{counts[State.TODO]} to do"] if counts[State.TODO] else []
+    signs = " ".join(f"{counts[state]}{STATES[state][0]}" for state in decided)
+    short = [*to_do, *([signs] if signs else [])]
+    said = (
+        [f"{total} suggestions", *to_do, *(f"{counts[state]} {state.value}" for state in decided)],
+        [f"{total} suggestions", *short],
+        [str(total), *short],
+    )
+    choices = [of_run + " · ".join(parts) for parts in said]
+    return next((words for words in choices if cell_len(words) <= width), choices[-1])
 
 
 def choice_of(listing: Suggestions, picked: int) -> str:

@@ -16,6 +16,7 @@ from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative, Band, Confidence, Suggestion
 from amx_tui.review.model import Decision, ReviewRow, State, Verdict
 from amx_tui.screens.review_listing import Kind, Order, Suggestions, Wanted
+from amx_tui.screens.review_rows import counts_of
 
 CATALOG = Catalog(
     tuple(
@@ -160,3 +161,14 @@ def test_what_was_undone_and_never_drafted_leaves_the_list() -> None:
     listing.update([Target("main", "T2", "ZU")])
     assert len(listing) == listing.total == 0
     assert not +listing.counts
+
+
+def test_the_counts_fit_the_border_and_begin_with_what_is_to_do() -> None:
+    found = [row_of(f"C{number}", ("Client", Band.HIGH)) for number in range(12)]
+    for place, verdict in enumerate((Verdict.ACCEPTED, Verdict.ACCEPTED, Verdict.LATER)):
+        taken = decision(found[place].target, verdict, "Client", None)
+        found[place] = replace(found[place], decision=taken)
+    listing = Suggestions(session_of(found), Wanted())
+    assert counts_of(listing, 60) == "12 suggestions · 9 to do · 2 accepted · 1 later"
+    assert counts_of(listing, 40) == "12 suggestions · 9 to do · 2✓ 1»"
+    assert counts_of(listing, 20) == "12 · 9 to do · 2✓ 1»"
