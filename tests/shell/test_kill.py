@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.provider import (
@@ -136,6 +137,14 @@ def asked(provider: ScriptedProvider, since: int) -> Counter[str]:
     return Counter(path for one in provider.calls[since:] for path in asked_paths(one.body))
 
 
+def sent_so_far(provider: ScriptedProvider) -> int:
+    """How many requests there were, those included that a killed process had sent and the server had not
+    read yet: who connects after them is served after them."""
+    httpx.get(f"{provider.base_url}/models")
+    provider.wait_until(lambda: not provider.open_connections, "the end of all connections")
+    return len(provider.calls)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_what_arrived_is_kept_and_the_rest_is_asked_once(
     phase: str,
@@ -149,7 +158,7 @@ def test_what_arrived_is_kept_and_the_rest_is_asked_once(
     arrived: Counter[str] = Counter()
     # Going on may be killed at the same moment as the start.
     for words in ([str(legacy)], ["--resume"]):
-        before, sent = arrived, len(provider.calls)
+        before, sent = arrived, sent_so_far(provider)
         provider.answer = lambda body, sent=sent: answer(body, len(provider.calls) - sent)  # type: ignore[misc]
         shown, _ = run_until(forker, moment, *words)
         arrived = drafted(home)
@@ -158,8 +167,8 @@ def test_what_arrived_is_kept_and_the_rest_is_asked_once(
         assert before <= arrived and set(arrived.values()) <= {1}
     assert bool(arrived) is (phase not in ("connecting", "waiting for the first token", "thinking"))
 
+    sent = sent_so_far(provider)
     provider.answer = draft
-    sent = len(provider.calls)
     shown, status = run_until(forker, {}, "--resume")
     planned = arrived.keys() | shown
     assert status == 0 and len(planned) == UNDESCRIBED
@@ -182,7 +191,7 @@ def test_what_goes_on_is_sent_as_it_was(
         "active_llm_profile: kimi-thinking", "active_llm_profile: other"
     )
     profile.write_text(config.replace("llm_profiles:\n", f"llm_profiles:\n{other}", 1))
-    sent = len(provider.calls)
+    sent = sent_so_far(provider)
     told = command("draft", legacy, "--resume", "--dry-run")
     assert "the rest of run 1" in told and "to: kimi-thinking, kimi-k2-thinking" in told
     assert "privacy: metadata" in told and "stops before $ 0.75" in told
