@@ -133,7 +133,9 @@ class ReviewScreen(Room):
 
     def _entitle(self, listing: Suggestions, below: str) -> None:
         frame = self.query_one("#list")
-        entitle(frame, counts_of(listing, frame.outer_size.width - BORDER), below)
+        # Before it is laid out for the first time it has no width.
+        width = frame.outer_size.width or self.app.size.width
+        entitle(frame, counts_of(listing, width - BORDER), below)
 
     def _show_old(self) -> None:
         """What was listed, while a long list is made anew: its rows are those of now."""
