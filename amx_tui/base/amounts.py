@@ -8,6 +8,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", " ")
 
 
+def counted(count: int, noun: str) -> str:
+    """1 text, 1 204 texts: for nouns whose plural is an s."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def money(usd: float | None) -> str:
     """USD; an unknown amount is said, never shown as zero."""
     if usd is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amx_tui.base.amounts import counted
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.commands.model import Check, State, check_of
@@ -45,8 +46,8 @@ def check_config(folders: Folders) -> Iterator[Check]:
         )
     else:
         counts = (
-            _count(len(config.profiles), "profile"),
-            _count(len(config.connections), "connection"),
+            counted(len(config.profiles), "profile"),
+            counted(len(config.connections), "connection"),
         )
         yield Check("config.yml", State.OK, f"{name} is valid: {' and '.join(counts)}")
         yield _check_schema(path)
@@ -189,7 +190,7 @@ def _check_backups(path: Path, config: Config) -> Iterator[Check]:
             why=f"{path.name} itself holds none any more",
         )
     else:
-        yield Check("backups", State.OK, _count(len(there), "backup"))
+        yield Check("backups", State.OK, counted(len(there), "backup"))
 
 
 def check_preferences(folders: Folders) -> Iterator[Check]:
@@ -221,7 +222,7 @@ def check_store(folders: Folders) -> Iterator[Check]:
         yield Check(
             "set aside",
             State.WARNING,
-            f"{_count(len(aside), 'damaged file')}: {', '.join(one.name for one in aside)}",
+            f"{counted(len(aside), 'damaged file')}: {', '.join(one.name for one in aside)}",
             f"Try sqlite3 {shown_path(aside[-1])} .recover, or remove what you do not need",
             why="Nothing of what they hold is shown",
         )
@@ -340,10 +341,6 @@ def _backups_of(path: Path) -> list[Path]:
 
     names = [path.with_name(f"{path.name}.bak.{number}") for number in range(1, BACKUPS + 1)]
     return [backup for backup in names if backup.exists()]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _reason(error: OSError) -> str:

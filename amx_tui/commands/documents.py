@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amx_tui.base.amounts import number
+from amx_tui.base.amounts import counted, number
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Table
 from amx_tui.config.model import Config, Folders, Privacy, Sources
@@ -187,7 +187,7 @@ def standing_words(standing: Standing, plan: Plan) -> Iterator[tuple[str, str]]:
     else:
         left_out = [f"{number(count)} {why.value}" for why, count in standing.skipped.items()]
         more = f" · left out: {', '.join(left_out)}" if left_out else ""
-        yield _what_goes_along(plan), f" · {_count(standing.files, 'file')} read{more}"
+        yield _what_goes_along(plan), f" · {counted(standing.files, 'file')} read{more}"
         if count := standing.skipped.get(Skipped.LACKS_EXTRA):
             install = "python -m pip install 'amx-tui[docs]' reads them"
             yield f"{number(count)} PDF or Word: {install}", ""
@@ -202,8 +202,4 @@ def _what_goes_along(plan: Plan) -> str:
         return "no passage tells of these tables"
     files = {passage.path for passage in passages}
     go = "go" if len(passages) > 1 else "goes"
-    return f"{_count(len(passages), 'passage')} of {_count(len(files), 'file')} {go} along"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{number(count)} {what}{'s' if count != 1 else ''}"
+    return f"{counted(len(passages), 'passage')} of {counted(len(files), 'file')} {go} along"

@@ -13,6 +13,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
+from amx_tui.base.amounts import counted
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Change, Home, Outcome, Target, Written
@@ -198,7 +199,11 @@ class WriteScreen(Room):
         left = len(self._pending) - len(changes)
         replaced = sum(1 for change in changes if change.old)
         rows: list[Line] = [
-            [(_count(len(changes), "text"), "strong"), (" into ", ""), (abilities.where, "strong")],
+            [
+                (counted(len(changes), "text"), "strong"),
+                (" into ", ""),
+                (abilities.where, "strong"),
+            ],
         ]
         if replaced:
             rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
@@ -322,7 +327,7 @@ class WriteScreen(Room):
         say(
             self,
             "\n".join([paths, *_few(report.notes)]),
-            title=f"✓ {_count(report.texts, 'text')} exported",
+            title=f"✓ {counted(report.texts, 'text')} exported",
         )
 
     def action_back(self) -> None:
@@ -333,7 +338,3 @@ def _few(notes: Sequence[str]) -> list[str]:
     """As many as a notice has room for."""
     more = [f"and {len(notes) - _FEW} more"] if len(notes) > _FEW else []
     return [*notes[:_FEW], *more]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
