@@ -53,7 +53,10 @@ def outcome_lines(
         lines = [[(board.what, "bad")], [(board.remedy or board.why, "")]]
         return [*lines, *(drafted if board.drafted else ())]
     failed = batch.failure if batch is not None else None
-    reasons = _failure_lines(failed) if failed is not None else _reason_lines(board)
+    reasons = _reason_lines(board)
+    if failed is not None:
+        told = _failure_lines(failed)
+        reasons += told[1:] if len(reasons) == 1 else told  # the one reason is said already
     return [*drafted, *reasons, *_longer_lines(longer)]
 
 
