@@ -4,6 +4,7 @@ for them. It draws what the session knows and changes nothing."""
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
@@ -12,7 +13,7 @@ from amx_tui.catalog.model import Column, Table
 from amx_tui.commands.sent import sent_words
 from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative
-from amx_tui.review.model import ReviewRow, State
+from amx_tui.review.model import Decision, ReviewRow, State
 from amx_tui.screens.documents import sent_line
 from amx_tui.widgets.plain import Line, Piece
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
@@ -31,37 +32,25 @@ def card_of(
     table = session.catalog.table(row.target)
     column = session.catalog.column(row.target)
     rows: list[Line] = [[(" · ".join(_facts(session, table, column)), "dim")]]
-    rows.append([("now  ", "dim"), (one_line(now or "–"), "")])
-    rows.append([])
+    rows.append([(_label("now"), "dim"), (one_line(now or "–"), "")])
     alternatives = row.suggestion.alternatives
+    # Above what may not fit: whether anything is still to be done here is seen without scrolling.
+    rows += [*_decision_lines(row, state, alternatives), []]
     for index, alternative in enumerate(alternatives):
-        taken = row.decision  # perhaps on another draft, whose alternatives were other ones
+        taken = _is_taken(row.decision, index, alternative)
         rows += alternative_lines(
-            index,
-            alternative,
-            width,
-            is_marked=index == marked,
-            is_taken=taken is not None
-            and (taken.alternative, taken.text) == (index, alternative.text),
+            index, alternative, width, is_marked=index == marked, is_taken=taken
         )
     if not alternatives and row.run is not None:
         rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
     text = alternatives[marked].text if marked < len(alternatives) else ""
     if now and text and one_line(now) != text:
-        rows += [[], [("change  ", "dim"), *difference(one_line(now), text)]]
+        rows += [[], [(_label("change"), "dim"), *difference(one_line(now), text)]]
     rows.append([])
-    if row.decision is not None and state is not State.TODO:
-        sign, ink = STATES[state]
-        said = row.decision.text or row.decision.reason or ""
-        rows.append([(f"{sign} {state.value}", ink), (f"  {one_line(said)}", "")])
-        if row.is_redrafted:
-            rows.append(
-                [("A new draft came since; the decision stands until you take another.", "warn")]
-            )
     sent = session.sent_at_hand(row)
     if sent is not None:
         rows += [
-            [(f"{label:<8} ", "dim"), (words, ""), (more, "dim")]
+            [(_label(label), "dim"), (words, ""), (more, "dim")]
             for label, words, more in sent_words(sent, now)
         ]
         if sent.passages:
@@ -71,6 +60,37 @@ def card_of(
         said = f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}"
     rows.append([(said, "dim")])
     return rows
+
+
+def _label(words: str) -> str:
+    return f"{words:<8} "
+
+
+def _is_taken(decision: Decision | None, index: int, alternative: Alternative) -> bool:
+    """The decision may be on another draft, whose alternatives were other ones."""
+    if decision is None:
+        return False
+    return (decision.alternative, decision.text) == (index, alternative.text)
+
+
+def _decision_lines(
+    row: ReviewRow, state: State, alternatives: Sequence[Alternative]
+) -> Iterator[Line]:
+    """What was decided, and what is to be known of it now; nothing while it is to be decided."""
+    decision = row.decision
+    if decision is None or state is State.TODO:
+        return
+    sign, ink = STATES[state]
+    said = decision.text or decision.reason or ""
+    for index, alternative in enumerate(alternatives):
+        if _is_taken(decision, index, alternative):
+            said = f"alternative {index + 1}"  # whose text stands below
+    yield [(f"{sign} {state.value}", ink), (f"  {one_line(said)}", "")]
+    if state is State.CHANGED:
+        over = f"“{one_line(decision.previous)}”" if decision.previous else "an empty comment"
+        yield [(f"It was decided over {over}. Decide again, or it is not written.", "warn")]
+    if row.is_redrafted:
+        yield [("A new draft came since; the decision stands until you take another.", "warn")]
 
 
 def _facts(session: Session, table: Table | None, column: Column | None) -> list[str]:

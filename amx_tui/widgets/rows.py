@@ -252,7 +252,7 @@ class RowList(Inked, can_focus=True):
         self.hold(count)
         if stays and self.cursor != before:
             self.jump(self.scroll_offset.y + self.cursor - before)
-        self._reveal()
+        self._reveal(0 if stays else 1)
         self._is_shown_soon = False
         self.refresh_changed()
 
@@ -260,8 +260,9 @@ class RowList(Inked, can_focus=True):
     def count(self) -> int:
         return self._count
 
-    def go(self, index: int) -> None:
-        """Puts the cursor on a row and tells whoever listens."""
+    def go(self, index: int, *, beside: int = 1) -> None:
+        """Puts the cursor on a row, of which so many neighbours are to be seen, and tells whoever
+        listens."""
         if not self._count:
             return
         index = min(max(index, 0), self._count - 1)
@@ -269,7 +270,7 @@ class RowList(Inked, can_focus=True):
             before, self.cursor = self.cursor, index
             self.refresh_row(before)
             self.refresh_row(index)
-        self._reveal()
+        self._reveal(beside)
         if self._moved is not None:
             self._moved()
         else:
@@ -281,15 +282,21 @@ class RowList(Inked, can_focus=True):
         if 0 <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
 
-    def _reveal(self) -> None:
+    def _reveal(self, beside: int) -> None:
+        """Scrolls until the row under the cursor is seen and, where there is room, as many `beside` it
+        on either side."""
         height = self.scrollable_content_region.height
+        if not height:
+            return
+        beside = min(beside, (height - 1) // 2)
         top = self.scroll_offset.y
-        if height and not top <= self.cursor < top + height:
-            self.jump(self.cursor if self.cursor < top else self.cursor - height + 1)
+        least, most = self.cursor + beside - height + 1, self.cursor - beside
+        if not least <= top <= most:
+            self.jump(least if top < least else most)
 
     def on_resize(self) -> None:
         self.hold(self._count)
-        self._reveal()
+        self._reveal(1)
 
     def look(self, y: int) -> object:
         index = y + self.scroll_offset.y
@@ -312,7 +319,9 @@ class RowList(Inked, can_focus=True):
         index = event.y + self.scroll_offset.y
         if index < self._count:
             same = index == self.cursor
-            self.go(index)
+            self.go(
+                index, beside=0
+            )  # what was clicked stays where it is: the next click is for it, too
             if same:
                 self.action_choose()
 

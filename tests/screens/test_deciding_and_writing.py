@@ -189,6 +189,34 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
         assert session.connector.load().comment(target) == "Theirs"
 
 
+async def test_what_was_decided_stands_beside_the_text_of_now_also_in_a_small_terminal(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        (target,) = [t for t in session.rows if t.path == title(pilot, "#card")]
+        text = session.rows[target].suggestion.alternatives[1].text
+        seen = {target: session.catalog.comment(target)}
+
+        def says(*wanted: str) -> bool:
+            above = words(pilot.app.screen, "#card").split("high (")[0]  # where alternatives begin
+            return "now" in above and all(one in above for one in wanted)
+
+        for verdict, said, more, wanted in (
+            (Verdict.REJECTED, None, {"reason": "Too vague"}, ("✗ rejected", "Too vague")),
+            (Verdict.EDITED, "My own words", {}, ("✎ edited", "My own words")),
+            (Verdict.ACCEPTED, text, {"alternative": 1}, ("✓ accepted", "alternative 2")),
+        ):
+            await session.decide([target], verdict, text=said, previous=seen, **more)
+            await until(pilot, lambda wanted=wanted: says(*wanted))  # type: ignore[misc]
+        await session.decide([target], Verdict.EDITED, text="Ours", previous={target: "Theirs"})
+        await until(pilot, lambda: says("! changed meanwhile", "Ours", "over “Theirs”"))
+
+
 async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one(
     reviewed: Workspace,
 ) -> None:
