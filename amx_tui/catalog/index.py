@@ -140,6 +140,10 @@ class CatalogIndex:
         """Whether there is more than one."""
         return len(self._coverage) > 1
 
+    def name_of(self, target: Target) -> str:
+        """`TABLE.COLUMN`, for people; with its schema where another one may have the same. Foreign text."""
+        return f"{target.schema}.{target.path}" if self.has_schemas else target.path
+
     # Look-ups. -----------------------------------------------------------------------------------
 
     def coverage_of(self, schema: str, table: str | None = None) -> Coverage:

@@ -16,7 +16,6 @@ from amx_tui.drafting.model import (
     AnswerDelta,
     AskingAgain,
     Band,
-    Batch,
     BatchCancelled,
     BatchFailed,
     BatchFinished,
@@ -214,7 +213,7 @@ class Board:
         self.started_at = event.at
         self.estimate = event.plan.estimate
         self.targets = event.plan.targets
-        titles = _titles(event.plan.batches)
+        titles = _titles(event.plan)
         for batch in event.plan.batches:
             title = titles[batch.number]
             self.batches[batch.number] = BatchLine(
@@ -349,17 +348,18 @@ class Board:
             del self.log[: _MOST_LINES // 2]
 
 
-def _titles(batches: tuple[Batch, ...]) -> dict[int, str]:
+def _titles(plan: Plan) -> dict[int, str]:
     """`BSEG 11–20` for the eleventh to twentieth column that is asked of a table; `BSEG` where the
     table itself is all that is asked."""
     counted: Counter[Target] = Counter()
     titles = {}
-    for batch in batches:
+    has_schemas = plan.has_schemas
+    for batch in plan.batches:
         columns = sum(1 for target in batch.targets if not target.is_table)
         first = counted[batch.table] + 1
         last = first + columns - 1
         counted[batch.table] = last
-        name = one_line(batch.table.table, 40)
+        name = one_line(batch.name(with_schema=has_schemas), 60)
         if not columns:
             titles[batch.number] = name
         else:

@@ -85,12 +85,9 @@ class Batch:
     # Of documents and code, as they are in `messages`; the same for all batches of a table.
     passages: tuple[Passage, ...] = ()
 
-    @property
-    def title(self) -> str:
-        """Such as `BSEG · 10 columns`."""
-        columns = sum(1 for target in self.targets if not target.is_table)
-        what = f"{columns} column{'s' if columns != 1 else ''}" if columns else "the table itself"
-        return f"{self.table.table} · {what}"
+    def name(self, *, with_schema: bool) -> str:
+        """That of its table, for people. Foreign text."""
+        return f"{self.table.schema}.{self.table.table}" if with_schema else self.table.table
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +121,17 @@ class Plan:
     @property
     def targets(self) -> int:
         return sum(len(batch.targets) for batch in self.batches)
+
+    @property
+    def has_schemas(self) -> bool:
+        """Whether there is more than one."""
+        return len({batch.table.schema for batch in self.batches}) > 1
+
+    def title_of(self, batch: Batch) -> str:
+        """Such as `BSEG · 10 columns`. Foreign text."""
+        columns = sum(1 for target in batch.targets if not target.is_table)
+        what = f"{columns} column{'s' if columns != 1 else ''}" if columns else "the table itself"
+        return f"{batch.name(with_schema=self.has_schemas)} · {what}"
 
     @property
     def estimate(self) -> Estimate:

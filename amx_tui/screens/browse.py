@@ -271,7 +271,11 @@ class BrowseScreen(Room):
         if here is None or column is None:
             say(self, "Open a table and go to a column with → first.")
         elif column.references is None:
-            say(self, "w shows where else it is.", title=f"{here.path} refers to nothing")
+            say(
+                self,
+                "w shows where else it is.",
+                title=f"{self.session.index.name_of(here)} refers to nothing",
+            )
         else:
             self._jump(here, column.references)
 
@@ -283,14 +287,18 @@ class BrowseScreen(Room):
             return
         places = places_of(self.session.index, here)
         if not places:
-            say(self, "Nothing refers to it, and nothing else is called so.", title=here.path)
+            say(
+                self,
+                "Nothing refers to it, and nothing else is called so.",
+                title=self.session.index.name_of(here),
+            )
             return
 
         def chosen(target: Target | None) -> None:
             if target is not None:
                 self._jump(here, target)
 
-        self.app.push_screen(ElsewhereDialog(here, places, self.session.catalog), chosen)
+        self.app.push_screen(ElsewhereDialog(here, places, self.session), chosen)
 
     def action_return(self) -> None:
         if self._trail:
@@ -300,7 +308,11 @@ class BrowseScreen(Room):
 
     def _jump(self, here: Target, there: Target) -> None:
         if not self.session.catalog.holds(there):
-            say(self, f"{there.path} is not in this catalog.", severity="warning")
+            say(
+                self,
+                f"{self.session.index.name_of(there)} is not in this catalog.",
+                severity="warning",
+            )
             return
         self._trail.append(here)
         self._go_to(there)

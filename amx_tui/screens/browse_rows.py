@@ -12,7 +12,7 @@ from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, Coverage, Table, Target
 from amx_tui.commands.session import Session
 from amx_tui.screens.browse_listing import Entry
-from amx_tui.widgets.plain import Line, Piece, fit
+from amx_tui.widgets.plain import Line, Piece, fit, fit_name
 
 if TYPE_CHECKING:
     from amx_tui.review.model import ReviewRow
@@ -55,7 +55,7 @@ def draw_hit(session: Session, entry: Entry, words: str, width: int) -> Line:
     table, column, target = entry.table, entry.column, entry.target
     assert table is not None
     assert target is not None
-    path = f"{table.schema}.{target.path}" if session.index.has_schemas else target.path
+    path = session.index.name_of(target)
     if column is None:
         found = session.index.coverage_of(table.schema, table.name)
         sign, ink = _coverage_sign(found)
@@ -68,7 +68,7 @@ def draw_hit(session: Session, entry: Entry, words: str, width: int) -> Line:
     room = width - 3 - len(count) - len(mark) - len(kind)
     return [
         (f"{guess}{sign} ", ink),
-        *_marked_up(fit(path, room), words.lower().split()),
+        *_marked_up(fit_name(path, room), words.lower().split()),
         (kind, "dim"),
         (mark, "accent"),
         (count, "dim"),
@@ -179,6 +179,7 @@ def _key_words(column: Column | None) -> str:
 
 def about(session: Session, table: Table, column: Column | None) -> list[Line]:
     """Everything about one row of the right list."""
+    name_of = session.index.name_of
     target = table.column_target(column) if column else table.target
     evidence = None
     facts: list[Piece] = [(f"{target.path}  ", "title")]
@@ -204,10 +205,10 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
     rows_.append([("now      ", "dim"), (one_line(target_comment(table, column) or "–"), "")])
     if column is not None and column.references is not None:
         rows_.append(
-            [("refers   ", "dim"), (column.references.path, ""), ("  p goes there", "dim")]
+            [("refers   ", "dim"), (name_of(column.references), ""), ("  p goes there", "dim")]
         )
     if pointing := session.index.pointing_at(target):
-        named = ", ".join(one_line(other.path, 40) for other in pointing[:NAMED])
+        named = ", ".join(one_line(name_of(other), 60) for other in pointing[:NAMED])
         more = f" and {len(pointing) - NAMED} more" if len(pointing) > NAMED else ""
         rows_.append([("from     ", "dim"), (named + more, ""), ("  w lists them", "dim")])
     if column is not None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
+from amx_tui.catalog.model import Target
 from amx_tui.drafting.model import Band, Signal
 from amx_tui.review.model import ReviewRow, Verdict
 from amx_tui.screens.review_listing import Confidences
 from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit
+from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS
 
@@ -28,8 +29,11 @@ class BulkDialog(ModalScreen[Verdict]):
     BINDINGS = bindings_of("bulk")
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, rows: Sequence[ReviewRow], counts: Confidences) -> None:
+    def __init__(
+        self, rows: Sequence[ReviewRow], counts: Confidences, name_of: Callable[[Target], str]
+    ) -> None:
         super().__init__()
+        self._name_of = name_of
         self._rows = rows
         self._counts = counts
 
@@ -70,7 +74,7 @@ class BulkDialog(ModalScreen[Verdict]):
         text = one_line(alternatives[0].text, 300) if alternatives else "–"
         return [
             (f" {sign} ", ink),
-            (fit(row.target.path, path_width) + " ", ""),
+            (fit_name(self._name_of(row.target), path_width) + " ", ""),
             (fit(text, width - path_width - 4), "" if alternatives else "dim"),
         ]
 

@@ -19,7 +19,7 @@ from amx_tui.screens.review_card import alternative_lines
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
-from amx_tui.widgets.plain import Line, entitle, fit
+from amx_tui.widgets.plain import Line, entitle, fit_name
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import STATES
 from amx_tui.widgets.words import moment
@@ -77,7 +77,10 @@ class CompareScreen(Room):
         sign, ink = ("≠ ", "warn") if shared.differs else ("= ", "dim")
         return [
             (f" {sign}", ink),
-            (fit(shared.target.path, width - 3), "" if shared.differs else "dim"),
+            (
+                fit_name(self.session.index.name_of(shared.target), width - 3),
+                "" if shared.differs else "dim",
+            ),
         ]
 
     def show_state(self) -> None:
@@ -109,7 +112,7 @@ class CompareScreen(Room):
             readings.reverse()
         for page, reading in zip(self.query(Page), readings, strict=True):
             words = [f"run {reading.run}", one_line(reading.model, 60), reading.effort]
-            below = f"{comparison.target.path} · {moment(reading.at)}"
+            below = f"{self.session.index.name_of(comparison.target)} · {moment(reading.at)}"
             entitle(page, " · ".join(part for part in words if part), below)
             page.show(_reading_lines(comparison, reading, page.scrollable_content_region.width))
 

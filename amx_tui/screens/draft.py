@@ -298,11 +298,11 @@ class DraftScreen(Room):
             view.empty = "" if self._problem else "making the plan …"
             view.replace("")
             return
-        batches = self._draft.plan.batches
-        batch = batches[self._batch]
+        plan = self._draft.plan
+        batch = plan.batches[self._batch]
         entitle(
             view,
-            f"word for word: request {batch.number} of {len(batches)} · {batch.title}",
+            f"word for word: request {batch.number} of {len(plan.batches)} · {plan.title_of(batch)}",
             "n next batch",
         )
         parts = (f"── {message.role} ──\n{message.content}" for message in batch.messages)

@@ -40,7 +40,7 @@ from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import Meter
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Frame, Line, Plain, entitle, fit, say
+from amx_tui.widgets.plain import Frame, Line, Plain, entitle, fit, fit_name, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.seen import is_seen
 from amx_tui.widgets.stream_view import StreamView
@@ -240,7 +240,7 @@ class DraftingScreen(Room):
         return [
             (follows, "accent"),
             (f"{sign} ", ink),
-            (fit(batch.title, max(width - 39, 10)), ""),
+            (fit_name(batch.title, max(width - 39, 10)), ""),
             (fit(f"{batch.drafted}/{batch.total}", 6, right=True), "dim"),
             (fit(number(batch.output_tokens) if batch.output_tokens else "", 9, right=True), "dim"),
             (fit(f" ×{batch.attempt}" if batch.attempt > 1 else "", 4), "warn"),

@@ -11,9 +11,10 @@ from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
-from amx_tui.catalog.model import Catalog, Target
+from amx_tui.catalog.model import Target
+from amx_tui.commands.session import Session
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, entitle, fit
+from amx_tui.widgets.plain import Line, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
 
 MOST_LINES = 24
@@ -42,16 +43,19 @@ class ElsewhereDialog(ModalScreen[Target]):
     BINDINGS = bindings_of("elsewhere")
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, target: Target, places: list[Place], catalog: Catalog) -> None:
+    def __init__(self, target: Target, places: list[Place], session: Session) -> None:
         super().__init__()
         self._target = target
         self._places = places
-        self._catalog = catalog
-        self._has_schemas = len({place.target.schema for place in places} | {target.schema}) > 1
+        self._session = session
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog dialog-wide") as box:
-            entitle(box, f"Where else {one_line(self._target.path, 60)} is", "enter go there · esc")
+            entitle(
+                box,
+                f"Where else {one_line(self._session.index.name_of(self._target), 60)} is",
+                "enter go there · esc",
+            )
             rows = RowList(self._draw)
             rows.styles.height = min(len(self._places), MOST_LINES)
             yield rows
@@ -64,9 +68,9 @@ class ElsewhereDialog(ModalScreen[Target]):
     def _draw(self, index: int, width: int) -> Line:
         place = self._places[index]
         target = place.target
-        path = f"{target.schema}.{target.path}" if self._has_schemas else target.path
-        column = self._catalog.column(target)
-        comment = self._catalog.comment(target)
+        path = self._session.index.name_of(target)
+        column = self._session.catalog.column(target)
+        comment = self._session.catalog.comment(target)
         path_width = min(max(width // 3, 24), 44)
         return [
             (" ", ""),
@@ -74,7 +78,7 @@ class ElsewhereDialog(ModalScreen[Target]):
                 fit("refers to it" if place.refers else "same name", 14),
                 "accent" if place.refers else "dim",
             ),
-            (fit(path, path_width) + " ", ""),
+            (fit_name(path, path_width) + " ", ""),
             (fit(column.type if column else "", 14), "dim"),
             (fit(comment or "–", width - path_width - 30), "" if comment else "dim"),
         ]

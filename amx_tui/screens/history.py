@@ -137,6 +137,9 @@ class HistoryScreen(Room):
         title = self._found(self._written, "text", " written or tried") + where
         entitle(self.query_one("#written"), title)
 
+    def _name_of(self, writing: Writing) -> str:
+        return self.session.index.name_of(writing.entry.change.target)
+
     def _found(self, paged: Paged[PastRun] | Paged[Writing], one: str, what: str) -> str:
         """How many there are; a search through much takes seconds."""
         if paged is self._shown and paged.words != self._words:
@@ -149,7 +152,7 @@ class HistoryScreen(Room):
         card, place = self.query_one("#card", Page), self._rows.cursor
         if self._shows_written:
             writing = self._at(self._written, place)
-            entitle(card, writing.entry.change.target.path if writing is not None else "")
+            entitle(card, self._name_of(writing) if writing is not None else "")
             card.show(writing_card(writing) if writing is not None else [])
         else:
             run = self._at(self._runs, place)
@@ -175,7 +178,9 @@ class HistoryScreen(Room):
 
     def _draw_writing(self, index: int, width: int) -> Line:
         writing = self._at(self._written, index)
-        return writing_line(writing, width) if writing is not None else [(" …", "dim")]
+        if writing is None:
+            return [(" …", "dim")]
+        return writing_line(self._name_of(writing), writing, width)
 
     @on(RowList.Moved)
     def _moved(self) -> None:

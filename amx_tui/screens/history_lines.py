@@ -9,7 +9,7 @@ from amx_tui.catalog.model import Outcome
 from amx_tui.drafting.model import RunState
 from amx_tui.review.history import PastRun, Writing
 from amx_tui.review.model import State
-from amx_tui.widgets.plain import Line, Piece, fit
+from amx_tui.widgets.plain import Line, Piece, fit, fit_name
 from amx_tui.widgets.signs import STATES
 from amx_tui.widgets.words import duration, moment, money, number
 
@@ -155,7 +155,7 @@ def writing_head(width: int) -> Line:
     return [(f"{when_who}{fit('outcome', ended)}{fit('target', path)} old → new", "dim")]
 
 
-def writing_line(writing: Writing, width: int) -> Line:
+def writing_line(name: str, writing: Writing, width: int) -> Line:
     entry = writing.entry
     begin, ended, path, left = _writing_widths(width)
     old, new = _texts(writing)
@@ -166,7 +166,7 @@ def writing_line(writing: Writing, width: int) -> Line:
         (" " + fit(moment(entry.at), 17), "dim"),
         (fit(one_line(entry.who), begin - 19) + " ", ""),
         (fit(words, ended - 1) + " ", ink),
-        (fit(entry.change.target.path, path) + " ", "strong"),
+        (fit_name(name, path) + " ", "strong"),
         (old, "dim"),
         (" → ", "dim"),
         (fit(new, left - cell_len(old) - 3), "dim" if writing.undone else ""),

@@ -159,7 +159,8 @@ class ReviewScreen(Room):
         if listing is None or row is None:
             return []
         is_picked = row.target in self._picked
-        return row_line(row, listing.state_of(row), width, is_picked=is_picked)
+        name = self.session.index.name_of(row.target)
+        return row_line(name, row, listing.state_of(row), width, is_picked=is_picked)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_now)
@@ -180,7 +181,7 @@ class ReviewScreen(Room):
             self._read = (row.target, row.run)
             self.do(partial(self.session.read_sent, row), only="sent")
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
-        entitle(card, row.target.path)
+        entitle(card, self.session.index.name_of(row.target))
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
         assert self.listing is not None
@@ -331,7 +332,7 @@ class ReviewScreen(Room):
             if kept:
                 self._go_on(row.target)
 
-        self.app.push_screen(Editor(row.target.path, text, keep), left)
+        self.app.push_screen(Editor(self.session.index.name_of(row.target), text, keep), left)
 
     def action_undo(self) -> None:
         self.do(partial(self._step, back=True))
@@ -374,7 +375,9 @@ class ReviewScreen(Room):
         if row is None or not passages:
             say(self, "No document and no code went along with this one.")
             return
-        self.app.push_screen(PassagesDialog(row.target.table, passages))
+        self.app.push_screen(
+            PassagesDialog(self.session.index.name_of(row.target.of_table), passages)
+        )
 
     def action_versions(self) -> None:
         if (row := self._row) is not None:

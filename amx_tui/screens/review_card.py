@@ -1,4 +1,4 @@
-"""How the card of Review looks: where a target is, what stands there, the alternatives and what speaks
+"""How the card of Review looks: what a target is, what stands there, the alternatives and what speaks
 for them. It draws what the session knows and changes nothing."""
 
 from __future__ import annotations
@@ -94,17 +94,16 @@ def _decision_lines(
 
 
 def _facts(session: Session, table: Table | None, column: Column | None) -> list[str]:
-    """Where the target is, and what."""
+    """What the target is."""
     if table is None:
         return ["not in the database any more"]
-    schema = [table.schema] if session.index.has_schemas else []
     if column is None:
-        return [*schema, f"{table.kind.value} of {len(table.columns)} columns"]
-    facts = [*schema, column.type]
+        return [f"{table.kind.value} of {len(table.columns)} columns"]
+    facts = [column.type]
     if column.key_position:
         facts.append("primary key")
     if column.references is not None:
-        facts.append(f"refers to {column.references.path}")
+        facts.append(f"refers to {session.index.name_of(column.references)}")
     others = session.index.count_called(column.name) - 1
     if others > 0:
         facts.append(f"in {others} more table{'s' if others > 1 else ''} (n)")

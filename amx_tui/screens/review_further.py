@@ -42,7 +42,7 @@ def ask_why(room: Room, row: ReviewRow, typed: str | None = None) -> None:
 
         room.do(work)
 
-    title = f"Why was {row.target.path} rejected?"
+    title = f"Why was {room.session.index.name_of(row.target)} rejected?"
     use = "For whoever looks at it later, and for the model if it is drafted again (d)."
     said = typed if typed is not None else row.decision.reason or ""
     room.app.push_screen(Ask(title, use, said), keep)
@@ -59,7 +59,7 @@ def draft_again(
         say(room, "A run is going already. Press D to watch it.")
         return
     one = next(iter(targets))
-    what = one.path if len(targets) == 1 else f"{len(targets)} marked ones"
+    what = room.session.index.name_of(one) if len(targets) == 1 else f"{len(targets)} marked ones"
 
     def go(hint: str | None) -> None:
         if hint is None:
@@ -81,7 +81,7 @@ async def compare_drafts(room: Room, row: ReviewRow) -> None:
     history = History(room.session.workspace.store, room.session.connector.identity)
     runs = await asyncio.to_thread(history.runs_of, row.target)
     if row.run not in runs or len(runs) < 2:
-        say(room, f"Only one run has drafted {row.target.path}.")
+        say(room, f"Only one run has drafted {room.session.index.name_of(row.target)}.")
         return
     place = min(runs.index(row.run), len(runs) - 2)
     second, first = runs[place], runs[place + 1]

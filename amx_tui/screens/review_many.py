@@ -33,7 +33,7 @@ def decide_on_many(
         if verdict is not None:
             room.do(partial(_take, room, partial(_decisions, rows, verdict, seen), decided))
 
-    room.app.push_screen(BulkDialog(rows, counts), take)
+    room.app.push_screen(BulkDialog(rows, counts, room.session.index.name_of), take)
 
 
 def _decisions(rows: Sequence[ReviewRow], verdict: Verdict, seen: Catalog) -> list[NewDecision]:

@@ -12,7 +12,7 @@ from amx_tui.commands.session import Session
 from amx_tui.review.model import NewDecision, State, Verdict
 from amx_tui.widgets.bars import KeyBar
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, Plain, entitle, fit
+from amx_tui.widgets.plain import Line, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
 
 MOST_LINES = 18
@@ -33,7 +33,6 @@ class SameNameDialog(ModalScreen[list[NewDecision]]):
         self._targets = session.index.called(target.column)
         column = session.catalog.column(target)
         self._type = column.type if column is not None else ""
-        self._has_schemas = len({found.schema for found in self._targets}) > 1
         self._chosen = {found for found in self._targets if self._is_open(found)} | {target}
 
     def _type_of(self, target: Target) -> str:
@@ -74,7 +73,7 @@ class SameNameDialog(ModalScreen[list[NewDecision]]):
 
     def _draw(self, index: int, width: int) -> Line:
         target = self._targets[index]
-        path = f"{target.schema}.{target.path}" if self._has_schemas else target.path
+        path = self._session.index.name_of(target)
         kind = self._type_of(target)
         state = self._state_of(target)
         now = self._session.catalog.comment(target)
@@ -82,7 +81,7 @@ class SameNameDialog(ModalScreen[list[NewDecision]]):
         words = "" if state is State.TODO else state.value
         return [
             (" ● " if target in self._chosen else "   ", "accent"),
-            (fit(path, path_width) + " ", ""),
+            (fit_name(path, path_width) + " ", ""),
             (fit(kind, 14), "dim" if kind == self._type else "warn"),
             (fit(words, 11), "dim"),
             (fit(now or "–", width - path_width - 29), "" if now else "dim"),

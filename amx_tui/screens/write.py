@@ -23,7 +23,7 @@ from amx_tui.screens.export import ExportDialog, ExportWish
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
+from amx_tui.widgets.plain import Line, Plain, entitle, fit, fit_name, say
 from amx_tui.widgets.rows import RowList
 
 _FEW = 3  # lines of what an export left as it is
@@ -138,7 +138,7 @@ class WriteScreen(Room):
             text = listed.refusal
         return [
             (f" {sign} ", ink),
-            (fit(change.target.path, path_width), ""),
+            (fit_name(self.session.index.name_of(change.target), path_width), ""),
             (" ", ""),
             (fit(text, width - path_width - 4), "" if ink == "dim" else ink),
         ]
@@ -172,7 +172,7 @@ class WriteScreen(Room):
                 rows.append([("It will be left alone; review it again.", "warn")])
             rows += [[], [("the statement, word for word", "dim")]]
             rows += [[(line, "")] for line in entry.statement.split("\n")]
-        entitle(self.query_one("#statement"), change.target.path)
+        entitle(self.query_one("#statement"), self.session.index.name_of(change.target))
         text.write_lines(rows)
 
     @on(RowList.Moved, "#changes")

@@ -273,7 +273,9 @@ def _show_requests(store: Store, draft: Draft, *, is_json: bool) -> None:
         )
         return
     for batch in plan.batches:
-        say(f"\nrequest {batch.number} of {len(plan.batches)}, {batch.title}, word for word:")
+        say(
+            f"\nrequest {batch.number} of {len(plan.batches)}, {plan.title_of(batch)}, word for word:"
+        )
         for message in batch.messages:
             say(f"\n[{message.role}]\n{message.content}")
     say("\nNothing was sent.")

@@ -71,6 +71,15 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return pad + text if right else text + pad
 
 
+def fit_name(name: str, width: int) -> str:
+    """The same of a name with dots in it: what sets it apart from its neighbours is its end."""
+    name = clean(name).replace("\n", " ")
+    while width > 0 and (over := cell_len(name) - width) > 0:
+        # A character has two cells at most; the first one is lost to the ellipsis, or is that.
+        name = "…" + name[1 + max(over // 2, 1) :]
+    return fit(name, width)
+
+
 class Plain(Static):
     """Text that is shown as it is."""
 

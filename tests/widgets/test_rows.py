@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from amx_tui.base.text import clean
+from amx_tui.widgets.plain import fit_name
 from amx_tui.widgets.rows import RowList
 
 
@@ -75,3 +80,13 @@ async def test_the_row_under_the_cursor_stays_where_it_is_while_others_arrive_ab
         await pilot.click(RowList, offset=(2, 5))
         rows.show(110, cursor=15, stays=True)
         assert (rows.cursor, app.seen) == (15, [10, 11, 12, 13, 14, 15])
+
+
+@given(st.text(st.sampled_from("aB_.é会\u0301"), max_size=40), st.integers(0, 30))
+def test_a_name_keeps_its_end_and_fills_its_room(name: str, width: int) -> None:
+    fitted = fit_name(name, width)
+    assert cell_len(fitted) == width
+    kept = fitted.rstrip().lstrip("…")
+    assert clean(name).endswith(kept)
+    if cell_len(clean(name)) > width > 3:
+        assert fitted.startswith("…") and cell_len(kept) >= width - 3
