@@ -326,7 +326,7 @@ class ProfileForm(FormRoom):
     def action_list(self) -> None:
         self._ask_before_sending(lambda: self.do(self._list, only="list"))
 
-    def _ask_before_sending(self, go_on: Callable[[], None]) -> None:
+    def _ask_before_sending(self, go_on: Callable[[], object]) -> None:
         """A stored key goes to another host than its own only after a yes."""
         answers = self.answers
         if not answers.moves_key or self._old is None:

@@ -215,7 +215,7 @@ class ReviewScreen(Room):
             return self._seen[1]
         return self.session.catalog.comment(target)
 
-    def _decide(
+    async def _decide(
         self,
         row: ReviewRow,
         verdict: Verdict,
@@ -235,7 +235,7 @@ class ReviewScreen(Room):
             )
             self._go_on(row.target)
 
-        self.do(decide)
+        await self.see_done(decide)
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
@@ -254,7 +254,7 @@ class ReviewScreen(Room):
         else:
             say(self, "Press W to read what will be written.", title="Nothing is left to decide")
 
-    def _accept(self, index: int) -> None:
+    async def _accept(self, index: int) -> None:
         row = self._ready()
         if row is None:
             return
@@ -263,30 +263,30 @@ class ReviewScreen(Room):
             return
         text = row.suggestion.alternatives[index].text
         seen = self._seen_at(row.target)
-        self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
+        await self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
 
-    def action_accept(self) -> None:
-        self._accept(self._marked)
+    async def action_accept(self) -> None:
+        await self._accept(self._marked)
 
-    def action_accept_1(self) -> None:
-        self._accept(0)
+    async def action_accept_1(self) -> None:
+        await self._accept(0)
 
-    def action_accept_2(self) -> None:
-        self._accept(1)
+    async def action_accept_2(self) -> None:
+        await self._accept(1)
 
-    def action_accept_3(self) -> None:
-        self._accept(2)
+    async def action_accept_3(self) -> None:
+        await self._accept(2)
 
-    def action_accept_4(self) -> None:
-        self._accept(3)
+    async def action_accept_4(self) -> None:
+        await self._accept(3)
 
-    def action_accept_5(self) -> None:
-        self._accept(4)
+    async def action_accept_5(self) -> None:
+        await self._accept(4)
 
-    def action_reject(self) -> None:
+    async def action_reject(self) -> None:
         if (row := self._ready()) is not None:
             self._rejected = row.target
-            self._decide(row, Verdict.REJECTED, self._seen_at(row.target))
+            await self._decide(row, Verdict.REJECTED, self._seen_at(row.target))
 
     def action_why(self) -> None:
         """Of this one where it is rejected, else of the one that was rejected last: whoever rejects
@@ -301,9 +301,9 @@ class ReviewScreen(Room):
                 return
         say(self, "Nothing was rejected here. r rejects, w then says why.")
 
-    def action_later(self) -> None:
+    async def action_later(self) -> None:
         if (row := self._ready()) is not None:
-            self._decide(row, Verdict.LATER, self._seen_at(row.target))
+            await self._decide(row, Verdict.LATER, self._seen_at(row.target))
 
     def action_edit(self) -> None:
         if (row := self._ready()) is not None:
@@ -334,11 +334,11 @@ class ReviewScreen(Room):
 
         self.app.push_screen(Editor(self.session.index.name_of(row.target), text, keep), left)
 
-    def action_undo(self) -> None:
-        self.do(partial(self._step, back=True))
+    async def action_undo(self) -> None:
+        await self.see_done(partial(self._step, back=True))
 
-    def action_redo(self) -> None:
-        self.do(partial(self._step, back=False))
+    async def action_redo(self) -> None:
+        await self.see_done(partial(self._step, back=False))
 
     async def _step(self, *, back: bool) -> None:
         targets = await (self.session.undo() if back else self.session.redo())
@@ -441,7 +441,7 @@ class ReviewScreen(Room):
         self._is_new = self._following.now() is None
         self._go_on(at)
 
-    def action_reopen(self) -> None:
+    async def action_reopen(self) -> None:
         """Takes back what was decided here, alone, whatever was decided along with it."""
         row = self._ready()
         if row is None:
@@ -456,7 +456,7 @@ class ReviewScreen(Room):
             self._goal = target
             self.show_now()
 
-        self.do(reopen)
+        await self.see_done(reopen)
 
     # Finding. ------------------------------------------------------------------------------------
 

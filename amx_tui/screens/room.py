@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, Protocol, cast
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.worker import Worker
+from textual.worker import Worker, WorkerError
 
 from amx_tui.base.problem import Problem
 from amx_tui.commands.model import CatalogFailed, SessionEvent, TranscriptsFailed
@@ -21,6 +22,12 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.widgets.bars import Bar, KeyBar, TopBar, Whereabouts
 from amx_tui.widgets.plain import say
 from amx_tui.widgets.seen import is_pressing, is_seen
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+# A key that waits longer for the one before it is for what stands on the screen: a disk that answers so
+# late may never do so.
+PATIENCE_SECONDS = 2.0
 
 
 class Desk(Protocol):
@@ -162,7 +169,7 @@ class Room(Screen[None]):
             # what is waited for, such as a slow keyring, may come in between.
             self.workers.cancel_node(self)
 
-    def do(self, work: Callable[[], Coroutine[Any, Any, None]], *, only: str = "") -> None:
+    def do(self, work: Work, *, only: str = "") -> Worker[None]:
         """Work that a key started: what goes wrong is said, never raised. Work with the same `only`
         takes the place of what is still under way, or has not begun."""
 
@@ -173,7 +180,14 @@ class Room(Screen[None]):
                 say(self, tell(problem), title=problem.what, severity="error")
 
         # Not told(): work that another takes the place of before it began is never made then.
-        _: Worker[None] = self.run_worker(told, group=only or "default", exclusive=bool(only))
+        return self.run_worker(told, group=only or "default", exclusive=bool(only))
+
+    async def see_done(self, work: Work) -> None:
+        """The same work, which the next key waits for where an action waits for this: that key is for what
+        the work leaves on the screen. Not for ever: after `PATIENCE_SECONDS` it goes on by itself."""
+        worker = self.do(work)
+        with contextlib.suppress(TimeoutError, WorkerError):
+            await asyncio.wait_for(asyncio.shield(worker.wait()), PATIENCE_SECONDS)
 
     def action_copy_text(self) -> None:
         """What is selected with the mouse; Textual's own says nothing of it."""

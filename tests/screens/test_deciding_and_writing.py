@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -215,6 +218,37 @@ async def test_what_was_decided_stands_beside_the_text_of_now_also_in_a_small_te
             await until(pilot, lambda wanted=wanted: says(*wanted))  # type: ignore[misc]
         await session.decide([target], Verdict.EDITED, text="Ours", previous={target: "Theirs"})
         await until(pilot, lambda: says("! changed meanwhile", "Ours", "over “Theirs”"))
+
+
+async def test_keys_that_are_quicker_than_the_disk_are_for_one_card_after_the_other(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await pilot.press("R")
+        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        first, second, third, fourth = [row.target for row in shown_rows(pilot)][:4]
+        await until(pilot, lambda: title(pilot, "#card") == first.path)
+        decide = reviewed.store.decide
+        began, may_go_on = threading.Event(), threading.Event()
+
+        def decide_slowly(*told: Any, **more: Any) -> Any:
+            began.set()
+            may_go_on.wait(20)
+            return decide(*told, **more)
+
+        monkeypatch.setattr(reviewed.store, "decide", decide_slowly)
+        for key in "12rus":
+            app.post_message(Key(key, key))
+        assert await asyncio.to_thread(began.wait, 20)  # `pilot` would wait for the key itself
+        may_go_on.set()
+        await until(pilot, lambda: session.rows[third].state is State.LATER)
+        decisions = [session.rows[target].decision for target in (first, second)]
+        assert [one and one.alternative for one in decisions] == [0, 1]
+        assert session.rows[fourth].state is State.TODO
 
 
 async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one(
