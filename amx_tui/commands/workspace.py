@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from amx_tui.catalog.model import Connector
-from amx_tui.commands.model import NotReady
+from amx_tui.commands.model import Account, NotReady
 from amx_tui.config.model import Config, Folders, Key, Preferences, Profile
 
 if TYPE_CHECKING:
     import httpx
 
-    from amx_tui.commands.account import Account
     from amx_tui.commands.documents import Library
     from amx_tui.llm.prices import PriceSource, PriceTable
     from amx_tui.review.store import Store

@@ -132,7 +132,7 @@ class DraftScreen(Room):
 
     async def _keep_to(self, run: int) -> None:
         """Profile, privacy, cap, hint and whether it drafted again, as that run had them."""
-        from amx_tui.commands.drafting import profile_of
+        from amx_tui.commands.setup import profile_of
 
         leg = await self.session.keep_to(run)
         if leg is not None:

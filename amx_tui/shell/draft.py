@@ -14,9 +14,10 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
-from amx_tui.commands.drafting import prepare_draft, profile_of, size_words
+from amx_tui.commands.drafting import prepare_draft, size_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
+from amx_tui.commands.setup import profile_of
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
 from amx_tui.evidence.model import Standing

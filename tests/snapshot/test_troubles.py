@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from textual.pilot import Pilot
 
-from amx_tui.commands.account import Account
-from amx_tui.commands.model import Draft
+from amx_tui.commands.model import Account, Draft
 from amx_tui.commands.texts import BatchTexts
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Key
