@@ -185,7 +185,7 @@ async def _check_active(visit: Visit, config: Config, secrets: Secrets) -> Steps
 
 
 def _check_limits(visit: Visit) -> Check:
-    words = visit.session.learned() if visit.session is not None else ()
+    words = visit.session.runner.learned() if visit.session is not None else ()
     if words:
         return Check("limits", State.OK, "; ".join(words))
     why = "They are learnt from the answers to a draft, and forgotten at the end of the program"

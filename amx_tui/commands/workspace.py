@@ -89,7 +89,7 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """Runs, suggestions and decisions; imported when first asked for, which is after the first
-        paint. That first time is `Session.read_rows`, alone and in a thread."""
+        paint. That first time is in the thread that reads the catalog."""
         from amx_tui.review.store import Store
 
         return Store(self.folders.store_file)
