@@ -221,7 +221,7 @@ class AmxApp(App[None]):
 
     async def _read_model(self) -> None:
         """Which profile and model the header names; what is wrong with them is told by Draft."""
-        from amx_tui.commands.drafting import find_profile
+        from amx_tui.commands.setup import find_profile
 
         try:
             profile = await asyncio.to_thread(find_profile, self.workspace)

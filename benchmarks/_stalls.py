@@ -73,7 +73,7 @@ async def _look(database: str, columns: int) -> None:
         await _until(lambda: len(session.catalog.tables) > 0 and app.screen.is_mounted)
         await pilot.pause()
         first_paint = time.perf_counter() - began
-        await _until(lambda: session.is_whole and session.kept_at is None)
+        await _until(lambda: session.is_whole and session.opened.kept_at is None)
         whole = time.perf_counter() - began
         assert session.index.total.total == columns, session.index.total
         await asyncio.sleep(1)  # the copy is kept meanwhile

@@ -5,43 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from amx_tui.base.problem import Problem
+from amx_tui.commands.model import Account
+from amx_tui.commands.setup import make_setup
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Key, Profile
 
 if TYPE_CHECKING:
     import httpx
 
-    from amx_tui.llm.model import Balance, ListedModel, Model, Setup
+    from amx_tui.llm.model import ListedModel, Model, Setup
 
 _Told = TypeVar("_Told")
 
 # So many of a key's models are named.
 _NAMED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What `base` said at `at` (seconds since 1970). `models` None: it did not say, `problem` tells why;
-    `balance` None: it does not tell, or `balance_problem` says why not."""
-
-    base: str
-    at: float
-    models: tuple[ListedModel, ...] | None = None
-    balance: Balance | None = None
-    problem: Problem | None = None
-    balance_problem: Problem | None = None
-
-    def listed(self, model_id: str) -> ListedModel | None:
-        """The model as this key has it; None where it does not, or nothing is known."""
-        return next((row for row in self.models or () if row.id == model_id), None)
-
-    def lacks(self, model_id: str) -> bool:
-        """Whether the host lists other models for this key, and not this one."""
-        return bool(self.models) and self.listed(model_id) is None
 
 
 async def ask_account(
@@ -80,7 +61,6 @@ async def list_for_key(
         CallFailed: it did not tell.
         LlmProblem: a proxy variable or AMX_CA_BUNDLE cannot be used.
     """
-    from amx_tui.commands.drafting import make_setup
     from amx_tui.llm.services import list_models
 
     workspace.refuse_offline("The host was not asked")

@@ -42,6 +42,7 @@ from amx_tui.commands.doctor_parts import (
 )
 from amx_tui.commands.model import Check, NotReady, State, check_of
 from amx_tui.commands.profile_test import KEY, check_account
+from amx_tui.commands.setup import choose_profile, find_setup
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Config, Connection, Key, Profile
 
@@ -130,8 +131,6 @@ def _read_config(workspace: Workspace) -> Config:
 
 def _active_profile(workspace: Workspace, config: Config) -> Profile | None:
     """The profile that a draft would use; None where there is none, which is told in its section."""
-    from amx_tui.commands.drafting import choose_profile
-
     with suppress(Problem):
         return choose_profile(config, workspace.profile_name)
     return None
@@ -151,8 +150,6 @@ def _check_keys(
 
 
 async def _check_active(visit: Visit, config: Config, secrets: Secrets) -> Steps:
-    from amx_tui.commands.drafting import find_setup
-
     workspace = visit.workspace
     try:
         setup = await patiently(lambda: find_setup(workspace))
@@ -188,7 +185,7 @@ async def _check_active(visit: Visit, config: Config, secrets: Secrets) -> Steps
 
 
 def _check_limits(visit: Visit) -> Check:
-    words = visit.session.learned() if visit.session is not None else ()
+    words = visit.session.runner.learned() if visit.session is not None else ()
     if words:
         return Check("limits", State.OK, "; ".join(words))
     why = "They are learnt from the answers to a draft, and forgotten at the end of the program"
@@ -261,8 +258,6 @@ def _not_asked(workspace: Workspace, title: str, host: str) -> Callable[[], Iter
 
 
 def _other_profile(workspace: Workspace, profile: Profile, secrets: Secrets) -> Callable[[], Steps]:
-    from amx_tui.commands.drafting import find_setup
-
     async def steps() -> Steps:
         title = one_line(profile.name, 40)
         try:

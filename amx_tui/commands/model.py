@@ -14,7 +14,7 @@ from amx_tui.evidence.model import Passage, Standing, Term
 
 if TYPE_CHECKING:  # who only looks at a schema imports nothing of a run
     from amx_tui.drafting.model import Plan, RunEvent
-    from amx_tui.llm.model import Rates, Setup
+    from amx_tui.llm.model import Balance, ListedModel, Rates, Setup
 
 
 class NotReady(Problem):
@@ -129,6 +129,27 @@ class Offer:
     seconds: float = 0.0
     batches: int = 0
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What `base` said at `at` (seconds since 1970). `models` None: it did not say, `problem` tells why;
+    `balance` None: it does not tell, or `balance_problem` says why not."""
+
+    base: str
+    at: float
+    models: tuple[ListedModel, ...] | None = None
+    balance: Balance | None = None
+    problem: Problem | None = None
+    balance_problem: Problem | None = None
+
+    def listed(self, model_id: str) -> ListedModel | None:
+        """The model as this key has it; None where it does not, or nothing is known."""
+        return next((row for row in self.models or () if row.id == model_id), None)
+
+    def lacks(self, model_id: str) -> bool:
+        """Whether the host lists other models for this key, and not this one."""
+        return bool(self.models) and self.listed(model_id) is None
 
 
 class State(StrEnum):

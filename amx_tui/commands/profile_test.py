@@ -16,10 +16,9 @@ from amx_tui.base.amounts import balance_words, money, number
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.base.times import duration
-from amx_tui.commands.account import Account, missing_words, tell_or_problem
-from amx_tui.commands.model import Check as Check
-from amx_tui.commands.model import NotReady, check_of
-from amx_tui.commands.model import State as State
+from amx_tui.commands.account import missing_words, tell_or_problem
+from amx_tui.commands.model import Account, Check, NotReady, State, check_of
+from amx_tui.commands.setup import make_setup
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Key, Profile
 
@@ -48,8 +47,6 @@ async def test_profile(
     Raises:
         NotReady: no call is allowed here.
     """
-    from amx_tui.commands.drafting import make_setup
-
     workspace.refuse_offline("The profile was not tested")
     try:
         setup = await asyncio.to_thread(make_setup, workspace, profile, key)

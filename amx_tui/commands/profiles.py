@@ -114,7 +114,8 @@ def activate(file: Path, name: str) -> Outcome[Profile]:
     Raises:
         ConfigProblem: nothing was changed.
     """
-    return _activate(PROFILES, file, name)
+    change = Change(PROFILES, name, was=name, activate=True)
+    return _made(file, change, _Move(PROFILES, read_text(file) or "", name, name))
 
 
 def referring_to(file: Path, name: str) -> list[str]:
@@ -161,12 +162,6 @@ def rename_connection(file: Path, name: str, new_name: str) -> Outcome[Connectio
 def remove_connection(file: Path, name: str) -> Outcome[None]:
     """`remove` for a connection."""
     return _remove(CONNECTIONS, file, name)
-
-
-def activate_connection(file: Path, name: str) -> Outcome[Connection]:
-    """`activate` for a connection; of several active ones (AMX's `active_db_profiles`), it alone is
-    then active, as with AMX."""
-    return _activate(CONNECTIONS, file, name)
 
 
 def connection_referring_to(file: Path, name: str) -> list[str]:
@@ -246,11 +241,6 @@ def _remove(kind: EntryKind[FileEntry], file: Path, name: str) -> Outcome[None]:
     return Outcome(None, tuple(said))
 
 
-def _activate(kind: EntryKind[FileEntry], file: Path, name: str) -> Outcome[FileEntry]:
-    change = Change(kind, name, was=name, activate=True)
-    return _made(file, change, _Move(kind, read_text(file) or "", name, name))
-
-
 def _referring_to(kind: EntryKind[FileEntry], file: Path, name: str) -> list[str]:
     text = read_text(file) or ""
     found = _naming_keys(text, kind, name)
@@ -276,7 +266,7 @@ def _made(file: Path, change: Change[FileEntry], move: _Move[FileEntry]) -> Outc
     try_out(file, change)  # what cannot be done is told before the keyring is asked
     before = keep(move.secrets, move.spare)
     try:
-        written = write(file, change)
+        backups = write(file, change)
     except ConfigProblem:
         put_back(before)
         raise
@@ -284,10 +274,9 @@ def _made(file: Path, change: Change[FileEntry], move: _Move[FileEntry]) -> Outc
     said = [*move.said, *_followed(change, move.text)]
     if move.secrets and move.is_new:
         said.insert(0, f"The {move.what} is in the keyring ({keyring_state().name})")
-    if written.cleared_backups:
-        count = written.cleared_backups
+    if backups:
         said.append(
-            f"{count} backup{'s' if count > 1 else ''} of it no longer hold it as plain text"
+            f"{backups} backup{'s' if backups > 1 else ''} of it no longer hold it as plain text"
         )
     for clear in change.clears:
         if places := twins(text, clear.secret):

@@ -16,11 +16,12 @@ from amx_tui.catalog.model import Catalog, Connector, Table
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A catalog with its index; `kept_at` (seconds since the epoch) where it is the copy that was kept
-    then, None where the database has just told it."""
+    then, None where the database has just told it. `has_hidden`: system schemas and partitions as well."""
 
     catalog: Catalog
     index: CatalogIndex
     kept_at: float | None = None
+    has_hidden: bool = False
 
 
 class CatalogReader:
@@ -49,7 +50,7 @@ class CatalogReader:
             CatalogProblem: it cannot be read.
         """
         catalog = Catalog(self._connector.tables(hidden=hidden))
-        return Reading(catalog, CatalogIndex(catalog))
+        return Reading(catalog, CatalogIndex(catalog), has_hidden=hidden)
 
     def load(self, present: Reading, *, hidden: bool) -> Reading:
         """Everything; what is `present` already where that is the same, so that it is there once.
@@ -60,8 +61,10 @@ class CatalogReader:
         with building():
             catalog = _take_known(self._connector.load(hidden=hidden), present.catalog)
             if _differs_in_rows_only(catalog, present.catalog):
-                return Reading(catalog, present.index.over(catalog))
-            return Reading(catalog, CatalogIndex(catalog))
+                index = present.index.over(catalog)
+            else:
+                index = CatalogIndex(catalog)
+            return Reading(catalog, index, has_hidden=hidden)
 
     def keep(self, catalog: Catalog) -> None:
         """For the next start; where it cannot be kept, that is as the first one was."""

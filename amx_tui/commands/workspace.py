@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from amx_tui.catalog.model import Connector
-from amx_tui.commands.model import NotReady
+from amx_tui.commands.model import Account, NotReady
 from amx_tui.config.model import Config, Folders, Key, Preferences, Profile
 
 if TYPE_CHECKING:
     import httpx
 
-    from amx_tui.commands.account import Account
     from amx_tui.commands.documents import Library
     from amx_tui.llm.prices import PriceSource, PriceTable
     from amx_tui.review.store import Store
@@ -90,7 +89,7 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """Runs, suggestions and decisions; imported when first asked for, which is after the first
-        paint. That first time is `Session.read_rows`, alone and in a thread."""
+        paint. That first time is in the thread that reads the catalog."""
         from amx_tui.review.store import Store
 
         return Store(self.folders.store_file)

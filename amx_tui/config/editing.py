@@ -6,7 +6,7 @@ Everything that writes blocks (lock, disk): call it in a thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
@@ -38,7 +38,7 @@ from amx_tui.config.folders import shown_path
 from amx_tui.config.kinds import Entry, EntryKind, unusable_setting
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.profile_entries import PROFILES
-from amx_tui.config.updating import BACKUPS, Written, update_file
+from amx_tui.config.updating import BACKUPS, update_file
 from amx_tui.config.yaml_edits import NotEditable, render
 from amx_tui.config.yaml_text import Node, is_same, others_are_same, read_text
 
@@ -47,9 +47,10 @@ from amx_tui.config.yaml_text import Node, is_same, others_are_same, read_text
 class Change(Generic[Entry]):
     """One change of one section. `was` is the name of the entry that it is about; without it there is
     a new one. `copies` is an entry that the new one is like. `entry` has the values that it gets, None
-    where it keeps them; `since` is what the file said when a person began to change it. `name` is what
-    it is called afterwards, "" where it is removed; `upserts` says that it may be there already. `clears` are secrets that must not stand in the
-    file's copy of the active entry, nor in a backup."""
+    where it keeps them: of an entry that is there, only those that differ are replaced, and keys that we
+    do not know stay. `since` is what the file said when a person began to change it. `name` is what it
+    is called afterwards, "" where it is removed. `clears` are secrets that must not stand in the file's
+    copy of the active entry, nor in a backup."""
 
     kind: EntryKind[Entry]
     name: str
@@ -58,7 +59,6 @@ class Change(Generic[Entry]):
     entry: Entry | None = None
     since: Entry | None = None
     activate: bool = False
-    upserts: bool = False
     clears: tuple[Clear, ...] = field(default=(), repr=False)
 
     def apply(self, text: str, file: str) -> str:
@@ -74,8 +74,6 @@ class Change(Generic[Entry]):
             raise newer_schema(file)
         try:
             edited = modernized(text, self.kind.section)
-            if self.upserts and self.name in entry_nodes(top_of(edited), self.kind.section):
-                return replace(self, was=self.name, upserts=False).apply(text, file)
             self._check_names(edited, file)
             entry = self._merged(edited, file)
             edited = self._edited(edited, entry, file)
@@ -228,8 +226,8 @@ class Change(Generic[Entry]):
         )
 
 
-def write(path: Path, change: Change[Entry]) -> Written:
-    """Makes `change` in `path`: whole, or not at all.
+def write(path: Path, change: Change[Entry]) -> int:
+    """Makes `change` in `path`: whole, or not at all. How many backups lost what `change.clears` names.
 
     Raises:
         ConfigProblem: as `Change.apply` does, and where the file cannot be locked or written. Nothing
@@ -257,42 +255,9 @@ def try_out(path: Path, change: Change[Entry]) -> str:
     return change.apply(read_text(path) or "", shown_path(path))
 
 
-def save_profile(path: Path, profile: Profile, *, activate: bool) -> Written:
-    """Adds `profile` to `path`, or gives the profile of that name its values; `activate` makes it the
-    active one. No key is moved.
-
-    A new profile is the sample block of AMX's page for Kimi, with other keys where they differ from
-    the defaults of `Profile`. Of a profile that is there, only the values that differ are replaced;
-    keys that `Profile` does not know stay.
-
-    Raises:
-        ConfigProblem: as `write` does; the remedy shows the block to put in by hand, without a
-            plaintext key, where it cannot be edited in place.
-    """
-    return write(
-        path, Change(PROFILES, profile.name, entry=profile, activate=activate, upserts=True)
-    )
-
-
-def save_connection(path: Path, connection: Connection, *, activate: bool) -> Written:
-    """`save_profile` for a connection; settings that it lacks are taken out of the file."""
-    return write(
-        path,
-        Change(CONNECTIONS, connection.name, entry=connection, activate=activate, upserts=True),
-    )
-
-
-def activate_profile(path: Path, name: str) -> Written:
-    """Makes `name` the active profile.
-
-    Raises:
-        ConfigProblem: where there is no such profile, and as `write` does.
-    """
-    return write(path, Change(PROFILES, name, was=name, activate=True))
-
-
 def profile_block(profile: Profile, *, activate: bool = True) -> str:
-    """The YAML that `save_profile` puts into a new file, to be looked at: a key that is not a
+    """The YAML that a new profile is in a new file, to be looked at: the sample block of AMX's page for
+    Kimi, with other keys where they differ from the defaults of `Profile`. A key that is not a
     reference is replaced by an ellipsis."""
     return PROFILES.block(profile, activate=activate)
 

@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from amx_tui.base.files import sweep, write_atomic
@@ -26,22 +25,15 @@ BACKUPS = 5  # as many as AMX keeps
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Whether the file has another text now, and how many backups lost something."""
-
-    is_changed: bool
-    cleared_backups: int = 0
-
-
 def update_file(
     path: Path,
     change: Callable[[str], str],
     *,
     backups: int = 0,
     clear: Callable[[str], str] | None = None,
-) -> Written:
+) -> int:
     """Replaces the text of `path` by `change` of it ("" where there is no file), whole or not at all.
+    Returns how many backups lost something to `clear`.
 
     `change` may be called again, on the new text, when a program that knows no lock wrote the file
     meanwhile; whether one did is checked once more immediately before the rename. An unchanged text is
@@ -68,11 +60,11 @@ def update_file(
                 continue
             count = _clear(path, backups, clear)
             if new == (old or ""):
-                return Written(False, count)
+                return count
             if old is not None:
                 _rotate(path, clear(old) if clear else old, backups)
             if write_atomic(path, new, mode=0o600, still=still):
-                return Written(True, count)
+                return count
     raise ConfigProblem(
         f"{shown_path(path)} was not saved",
         "Another program writes to it all the time",

@@ -112,12 +112,8 @@ class BatchLine:
     answer_bytes: int = 0
 
     @property
-    def reasoning_tokens(self) -> int:
-        """Exact as far as reported, the rest estimated from what streamed since."""
-        return self.usage.reasoning + self.reasoning_bytes // _BYTES_PER_TOKEN
-
-    @property
     def output_tokens(self) -> int:
+        """Exact as far as reported, the rest estimated from what streamed since."""
         streamed = self.reasoning_bytes + self.answer_bytes
         return self.usage.output + streamed // _BYTES_PER_TOKEN
 

@@ -310,21 +310,19 @@ class _Planner:
         return tuple(chosen)
 
     def _lines(self, table: Table, asked: Sequence[Target]) -> Iterator[_Line]:
-        positions = {column.name: place for place, column in enumerate(table.columns)}
+        columns = {column.name: column for column in table.columns}
         seen = self.evidence.get(table.target, {})
         # The table goes first, so that it is asked with the first batch, and once.
         for target in sorted(asked, key=lambda target: not target.is_table):
             said = self.earlier.get(target, ())
-            place = positions.get(target.column)
-            column = None if place is None else table.columns[place]
+            column = None if target.is_table else columns[target.column]
             refers = column.references if column is not None else None
             text = target_line(
                 table,
-                target,
+                column,
                 seen,
                 self.style,
                 said,
-                position=place,
                 referenced=self.catalog.comment(refers) if refers is not None else None,
             )
             previous = table.comment if column is None else column.comment

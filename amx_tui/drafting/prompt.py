@@ -142,28 +142,6 @@ class Style:
         )
 
 
-def build_messages(
-    table: Table,
-    targets: Sequence[Target],
-    evidence: Mapping[str, ColumnEvidence],
-    style: Style,
-    *,
-    hint: str = "",
-    earlier: Mapping[Target, Sequence[str]] | None = None,
-    passages: Sequence[Passage] = (),
-) -> tuple[Message, ...]:
-    """The messages that ask for `targets`, all of `table`; `evidence` by column name, `passages` of
-    documents and code about the table.
-
-    `hint` is a reviewer's wish for a redraft, `earlier` the texts that did not satisfy.
-    """
-    before = earlier or {}
-    lines = [
-        target_line(table, target, evidence, style, before.get(target, ())) for target in targets
-    ]
-    return join_messages(style, shared_lines(table, hint=hint, passages=passages), lines)
-
-
 @lru_cache(maxsize=8)  # one text, not a copy for each batch of a long run
 def system_text(style: Style) -> str:
     """The rules, word for word the same for every batch of a run."""
@@ -227,24 +205,19 @@ def passage_line(passage: Passage) -> str:
 
 def target_line(
     table: Table,
-    target: Target,
+    column: Column | None,
     evidence: Mapping[str, ColumnEvidence],
     style: Style,
     earlier: Sequence[str] = (),
     *,
-    position: int | None = None,
     referenced: str | None = None,
 ) -> str:
-    """What is known of one target; facts that are not known are left out. `position` is the column's
-    place in `table.columns` where the caller knows it; it saves looking for it. `referenced` is the
+    """What is known of one target, a column of `table` or, where that is None, the table itself; facts
+    that are not known are left out. `earlier` are the texts that did not satisfy, `referenced` is the
     comment of the column that it refers to."""
     said = [one_line(text, _COMMENT_LENGTH) for text in earlier] or None
-    if target.is_table:
-        return _write_line({"table": target.table, "earlier": said})
-    if position is None:
-        names = [column.name for column in table.columns]
-        position = names.index(target.column)
-    column = table.columns[position]
+    if column is None:
+        return _write_line({"table": table.name, "earlier": said})
     detail = DETAILS.get(style.detail, DETAILS["standard"])
     seen = evidence.get(column.name, ColumnEvidence())
     samples = [one_line(sample, _SAMPLE_LENGTH) for sample in seen.samples[: detail.samples]]

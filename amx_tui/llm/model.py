@@ -46,11 +46,6 @@ class Provider:
     balance_path: str = ""  # below the base; empty where a key cannot ask for it
     currencies: tuple[str, ...] = ()  # of the balance: one for each base, or one for all
 
-    @property
-    def key_page(self) -> str:
-        """Where a key for the default base is made; empty where none is needed."""
-        return self.key_pages[0] if self.key_pages else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Rates:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amx_tui.commands.account import Account, missing_words
+from amx_tui.commands.account import missing_words
+from amx_tui.commands.model import Account
 from amx_tui.llm.model import Model
 from amx_tui.widgets.plain import Line
 from amx_tui.widgets.words import balance_words

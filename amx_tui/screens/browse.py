@@ -97,8 +97,8 @@ class BrowseScreen(Room):
     def _show_entries(self, cursor: int) -> None:
         listing = self.listing
         empty = "reading the schema …"
-        if self.session.problem is not None:
-            empty = f"{self.session.problem.what}\n{tell(self.session.problem)}"
+        if (problem := self.session.opened.problem) is not None:
+            empty = f"{problem.what}\n{tell(problem)}"
         elif self.session.is_whole:
             is_filtered = listing.words or listing.shown is not Shown.ALL
             empty = (
@@ -113,10 +113,11 @@ class BrowseScreen(Room):
         return self.listing[cursor] if cursor < len(self.listing) else None
 
     def show_state(self) -> None:
-        if self.session.problem is not None and not len(self.listing):
+        opened = self.session.opened
+        if opened.problem is not None and not len(self.listing):
             self._arrange()
-        total = self.session.index.total
-        marked = len(self.session.marked)
+        total = opened.index.total
+        marked = len(self.session.marks.targets)
         shown, hits = self.listing.shown, self.listing.hits
         filtered = "" if shown is Shown.ALL else f" · {shown.value}"
         below = f"{total.described}/{total.total} described"
@@ -125,8 +126,8 @@ class BrowseScreen(Room):
             below = f"{hits.exact} found" + (f", {alike} alike" if alike else "")
         if marked:
             below = f"{marked} marked"
-        if self.session.kept_at is not None:
-            below = f"as of {moment(self.session.kept_at)} · being read …"
+        if opened.kept_at is not None:
+            below = f"as of {moment(opened.kept_at)} · being read …"
         entitle(self.query_one("#schema"), f"schema{filtered}", below)
         self.query_one("#tables", RowList).refresh_changed()
         self._show_table()
@@ -148,7 +149,7 @@ class BrowseScreen(Room):
     def _read_evidence(self, target: Target) -> None:
         table = self.session.catalog.table(target)
         if self._table is not None and self._table.target == target and table is not None:
-            self.do(partial(self.session.read_evidence, table), only="evidence")
+            self.do(partial(self.session.evidence.look_at, table), only="evidence")
 
     def _show_table(self) -> None:
         if self._table is not None:
@@ -402,12 +403,12 @@ class BrowseScreen(Room):
         if self._is_inside or here.column:
             targets = {here}
         else:
-            targets = self.session.undescribed([self._table])
+            targets = self.session.marks.undescribed([self._table])
             if not targets:
                 say(self, "Open the table and mark single columns to draft them again.",
                     title=f"Everything in {self._table.name} is described")  # fmt: skip
         if targets:
-            self.session.toggle_marks(targets)
+            self.session.marks.toggle(targets)
             focused = self.query_one("#columns" if self._is_inside else "#tables", RowList)
             focused.action_down()
             self.show_now()
@@ -419,7 +420,7 @@ class BrowseScreen(Room):
         targets = await asyncio.to_thread(self.listing.undescribed)
         if not targets:
             say(self, "Nothing here lacks a description.")
-        self.session.toggle_marks(targets)
+        self.session.marks.toggle(targets)
         self.show_now()
 
     def action_draft(self) -> None:
@@ -438,12 +439,12 @@ class BrowseScreen(Room):
 
     def _scope(self) -> frozenset[Target]:
         """What is marked; where nothing is, what the table under the cursor lacks."""
-        if self.session.marked:
-            return frozenset(self.session.marked)
-        return frozenset(self.session.undescribed([self._table] if self._table else None))
+        if self.session.marks.targets:
+            return frozenset(self.session.marks.targets)
+        return frozenset(self.session.marks.undescribed([self._table] if self._table else None))
 
     def action_hidden(self) -> None:
-        shown = not self.session.shows_hidden
+        shown = not self.session.opened.shows_hidden
         self.do(partial(self.session.show_hidden, shown), only="catalog")
         words = "System schemas and partitions too." if shown else "Without system schemas."
         say(self, words, title="Reading the schema again")

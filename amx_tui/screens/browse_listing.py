@@ -71,9 +71,9 @@ class Listing:
         tables: Iterable[Table] = session.catalog.tables
         match self.shown:
             case Shown.UNDESCRIBED:
-                tables = [table for table in tables if session.lacks(table)]
+                tables = [table for table in tables if session.marks.lacks(table)]
             case Shown.MARKED:
-                marked = {(target.schema, target.table) for target in session.marked}
+                marked = {(target.schema, target.table) for target in session.marks.targets}
                 tables = [table for table in tables if (table.schema, table.name) in marked]
         self._hits = None
         self._entries = []
@@ -94,7 +94,7 @@ class Listing:
 
     def _is_wanted(self, target: Target) -> bool:
         if self.shown is Shown.MARKED:
-            return target in self._session.marked
+            return target in self._session.marks.targets
         return bool(self._lacking(target))
 
     def place_of(self, table: Table) -> int | None:
@@ -125,11 +125,11 @@ class Listing:
         if self._hits is not None:
             return {target for hit in self._hits for target in self._lacking(hit.target)}
         shown = [entry.table for entry in self._entries if entry.table is not None]
-        return self._session.undescribed(shown)
+        return self._session.marks.undescribed(shown)
 
     def _lacking(self, target: Target) -> set[Target]:
         """What a row stands for and lacks a description."""
         table = self._session.catalog.table(target)
         if target.column or table is None:
-            return {target} if self._session.is_lacking(target) else set()
-        return self._session.undescribed([table])
+            return {target} if self._session.marks.is_lacking(target) else set()
+        return self._session.marks.undescribed([table])

@@ -63,7 +63,7 @@ def draw_hit(session: Session, entry: Entry, words: str, width: int) -> Line:
     else:
         sign, ink = ("✓", "good") if column.comment else ("·", "dim")
         kind = f" {fit(column.type, 12, right=True) if width > 36 else ''} "
-        mark, count = ("● " if target in session.marked else ""), ""
+        mark, count = ("● " if target in session.marks.targets else ""), ""
     guess = "≈" if entry.is_guess else " "
     room = width - 3 - len(count) - len(mark) - len(kind)
     return [
@@ -94,8 +94,8 @@ def _marked_up(shown: str, terms: Iterable[str]) -> list[Piece]:
 def _beside(session: Session, table: Table, found: Coverage) -> tuple[str, str, str]:
     """The marks, the count and the kind that stand behind a table's name."""
     marks = 0
-    if session.marked:
-        marks = sum(1 for target in targets_of(table) if target in session.marked)
+    if session.marks.targets:
+        marks = sum(1 for target in targets_of(table) if target in session.marks.targets)
     count = f"{found.described}/{found.total} " if table.columns else " "
     kind = "" if table.kind == "table" else f" {table.kind.value} "
     return (f"●{marks} " if marks else ""), count, kind
@@ -136,12 +136,12 @@ def draw_target(session: Session, table: Table, index: int, width: int) -> Line:
     target = table.column_target(column) if column else table.target
     comment = column.comment if column else table.comment
     sign, ink = _sign(session.rows.get(target))
-    if target in session.marked:
+    if target in session.marks.targets:
         mark: Piece = ("● ", "accent")
     else:
         mark = ("✓ ", "good") if comment else ("  ", "")
     figures = ""
-    evidence = session.evidence_at_hand(table.target).get(column.name) if column else None
+    evidence = session.evidence.at_hand(table.target).get(column.name) if column else None
     if figures_width and evidence is not None:
         share = "" if evidence.null_share is None else f"{evidence.null_share:.0%}"
         distinct = "" if evidence.distinct is None else str(evidence.distinct)
@@ -188,7 +188,7 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
         part = f"a part of {one_line(table.partition_of.path, 40)}" if table.partition_of else ""
         facts.append((" · ".join(p for p in (table.kind.value, part, rows) if p), "dim"))
     else:
-        evidence = session.evidence_at_hand(table.target).get(column.name)
+        evidence = session.evidence.at_hand(table.target).get(column.name)
         parts = [column.type, "" if column.nullable else "not null"]
         if evidence is not None and evidence.null_share is not None:
             parts.append(f"{evidence.null_share:.0%} null")
@@ -215,8 +215,10 @@ def about(session: Session, table: Table, column: Column | None) -> list[Line]:
         rows_ += _rules(column)
     if evidence is not None and evidence.samples:
         samples = " · ".join(one_line(sample, 40) for sample in evidence.samples)
-        rows_.append([("samples  ", "dim"), (samples, ""), (f"  ({session.privacy.value})", "dim")])
-    if stopped := session.evidence_at_hand(table.target).stopped:
+        rows_.append(
+            [("samples  ", "dim"), (samples, ""), (f"  ({session.evidence.privacy.value})", "dim")]
+        )
+    if stopped := session.evidence.at_hand(table.target).stopped:
         rows_.append([("rows     ", "dim"), (one_line(stopped, 120), "warn")])
     row = session.rows.get(target)
     if row is not None and row.decision is not None and row.decision.text:

@@ -111,8 +111,8 @@ class DraftScreen(Room):
                 session.workspace,
                 session.catalog,
                 self._wanted(),
-                privacy=session.privacy,
-                read_evidence=session.evidence_for,
+                privacy=session.evidence.privacy,
+                read_evidence=session.evidence.read,
                 cap_usd=self._cap,
                 profile=self._profile,
                 hint=self._hint,
@@ -132,9 +132,9 @@ class DraftScreen(Room):
 
     async def _keep_to(self, run: int) -> None:
         """Profile, privacy, cap, hint and whether it drafted again, as that run had them."""
-        from amx_tui.commands.drafting import profile_of
+        from amx_tui.commands.setup import profile_of
 
-        leg = await self.session.keep_to(run)
+        leg = await self.session.unfinished.keep_to(run)
         if leg is not None:
             self._profile = await asyncio.to_thread(profile_of, self.session.workspace, leg)
             self._spent, self._cap = leg.spent_usd, leg.cap_usd
@@ -150,7 +150,7 @@ class DraftScreen(Room):
 
     def _earlier(self) -> dict[Target, tuple[str, ...]] | None:
         """What did not satisfy: the readings so far of what is drafted again."""
-        return self.session.readings_of(self._targets) if self._is_again else None
+        return self.session.review.readings_of(self._targets) if self._is_again else None
 
     def heard(self, event: SessionEvent) -> None:
         if isinstance(event, DocumentsRead):
@@ -324,7 +324,7 @@ class DraftScreen(Room):
         async def start() -> None:
             if self.session.is_running:  # the key was pressed twice
                 return
-            await self.session.start(draft, run=self._run)
+            await self.session.runner.start(draft, run=self._run)
             self.app.pop_screen()
             self.desk.go("review" if self._is_again and self._run is None else "drafting")
 
@@ -354,13 +354,14 @@ class DraftScreen(Room):
         if self.session.workspace.metadata_only:
             say(self, "Its connection has profiling_mode: metadata, so no row is ever read.")
             return
-        self.session.privacy = LESS_FIRST[self.session.privacy]
+        evidence = self.session.evidence
+        evidence.privacy = LESS_FIRST[evidence.privacy]
         self._plan()
 
     def _wanted(self) -> frozenset[Target]:
         """The targets, and with `o` the described ones of their tables; or those that came out low."""
         if self._only_low:
-            return frozenset(self.session.came_out_low())
+            return frozenset(self.session.marks.came_out_low())
         if not self._redo:
             return self._targets
         tables = {target.of_table for target in self._targets}
@@ -384,7 +385,7 @@ class DraftScreen(Room):
         if self._run is not None:
             say(self, "What a run lacks is what it goes on with.")
             return
-        if not self._only_low and not self.session.came_out_low():
+        if not self._only_low and not self.session.marks.came_out_low():
             say(self, "Nothing that was drafted came out low, or all of it is decided.")
             return
         self._only_low = not self._only_low

@@ -1,6 +1,6 @@
 """Watching a run: how far it is, what the model thinks, how long it may still be silent, what it cost.
 
-Everything here is read from the board and the session's texts; the run itself does not know that it
+Everything here is read from the board and the runner's texts; the run itself does not know that it
 is looked at, and goes on when nobody does.
 """
 
@@ -17,6 +17,7 @@ from textual.css.query import NoMatches
 
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
+from amx_tui.commands.running import Runner
 from amx_tui.commands.texts import attempt_heading
 from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import (
@@ -117,13 +118,17 @@ class DraftingScreen(Room):
 
     async def _look_back(self) -> None:
         """Without a run of this start, the newest one that lacks something can be gone on with."""
-        found = await self.session.find_unfinished() if self.session.is_whole else None
+        found = await self.session.unfinished.find_newest() if self.session.is_whole else None
         self._past = found if self._board is None else None
         self.show_now()
 
     @property
+    def _runner(self) -> Runner:
+        return self.session.runner
+
+    @property
     def _board(self) -> Board | None:
-        return self.session.board
+        return self._runner.board
 
     def heard(self, event: SessionEvent) -> None:
         match event:
@@ -206,9 +211,9 @@ class DraftingScreen(Room):
         self.query_one("#meter", Meter).show(share)
         of = "" if board.estimate.usd is None else f" of about {money(board.estimate.usd)}"
         # Its figures are those of the rest alone.
-        name = f"the rest of run {board.run}" if self.session.is_rest else f"run {board.run}"
+        name = f"the rest of run {board.run}" if self._runner.is_rest else f"run {board.run}"
         parts = [name, f"{board.drafted}/{board.targets} drafted"]
-        spent = [f"{number(board.tokens)} tokens", f"{money(self.session.spent_usd)}{of}"]
+        spent = [f"{number(board.tokens)} tokens", f"{money(self._runner.spent_usd)}{of}"]
         if board.state is RunState.RUNNING:
             parts.append(f"{board.under_way} of {len(board.batches)} batches under way")
             left = board.seconds_left(now())
@@ -273,7 +278,7 @@ class DraftingScreen(Room):
     def _show_text(self) -> None:
         """The text of the followed batch, from its end; hidden ones cost nothing."""
         view = self.query_one("#text", StreamView)
-        texts = self.session.texts.get(self._followed or 0)
+        texts = self._runner.texts.get(self._followed or 0)
         if texts is None:
             view.replace("")
             return
@@ -283,7 +288,7 @@ class DraftingScreen(Room):
             case View.ANSWER:
                 view.replace(str(texts.answer))
             case View.REQUEST:
-                view.replace(self.session.request_text(self._followed or 0), follow=False)
+                view.replace(self._runner.request_text(self._followed or 0), follow=False)
 
     def _tick(self) -> None:
         """The countdown and the times; the only things here that move by themselves."""
@@ -308,7 +313,8 @@ class DraftingScreen(Room):
         has_ended = board.state is not RunState.RUNNING
         waits = batch is not None and batch.retry_at is not None and not _is_due(batch, now())
         self.set_class(has_ended or has_failed or waits, "-told")
-        countdown = self.session.run.countdown(self._followed or 0) if self.session.run else None
+        run = self._runner.run
+        countdown = run.countdown(self._followed or 0) if run is not None else None
         is_queued = batch is not None and batch.state is BatchState.QUEUED and not has_ended
         if batch is not None and (is_queued or _is_due(batch, now())):
             phase.write((queued_words(board, now()), "dim"))
@@ -341,14 +347,14 @@ class DraftingScreen(Room):
 
     def _outcome(self, board: Board, batch: BatchLine | None) -> list[Line]:
         """How it ended, and the keys that go on."""
-        session = self.session
+        runner = self._runner
         silent = silent_batches(board, batch)
         return outcome_lines(
             board,
             batch,
-            longer=session.longer_silence(silent) if silent else None,
-            other_host=host_of(session.other_base or ""),
-            spent_usd=session.spent_usd,
+            longer=runner.longer_silence(silent) if silent else None,
+            other_host=host_of(runner.other_base or ""),
+            spent_usd=runner.spent_usd,
         )
 
     # Keys. ---------------------------------------------------------------------------------------
@@ -379,7 +385,7 @@ class DraftingScreen(Room):
         self.show_now()
 
     def action_more_time(self) -> None:
-        run = self.session.run
+        run = self._runner.run
         if run is None or self._followed is None or not run.extend(self._followed, MORE_SECONDS):
             say(self, "No request is waiting there.")
             return
@@ -388,39 +394,39 @@ class DraftingScreen(Room):
 
     def action_retry(self) -> None:
         """What the chosen batch lacks; after the run's end, what the whole run lacks."""
-        session, batch = self.session, self._chosen
-        if session.is_starting:  # the key was pressed twice
+        runner, batch = self._runner, self._chosen
+        if runner.is_starting:  # the key was pressed twice
             return
-        if session.board is None and self._past is not None:
+        if runner.board is None and self._past is not None:
             from amx_tui.screens.draft import DraftScreen
 
             run, missing = self._past
             self.app.push_screen(DraftScreen(frozenset(missing), run=run.id))
             return
-        silent = silent_batches(session.board, batch) if session.board is not None else ()
-        if session.is_running and session.run is not None and batch is not None:
-            if not session.run.retry(batch.number):
+        silent = silent_batches(runner.board, batch) if runner.board is not None else ()
+        if runner.is_running and runner.run is not None and batch is not None:
+            if not runner.run.retry(batch.number):
                 say(self, f"{batch.title}: {_why_not_again(batch, now())}.")
             elif silent:
                 self._allow_longer(silent)
             return
-        if not session.is_running and silent:
+        if not runner.is_running and silent:
             self._allow_longer(silent)
         self.do(self._retry_all)
 
     def _allow_longer(self, silent: tuple[int, ...]) -> None:
-        seconds = self.session.allow_longer_silence(silent)
+        seconds = self._runner.allow_longer_silence(silent)
         say(self, f"It may be silent for {duration(seconds)} now, in this run.")
 
     async def _retry_all(self, *, at_other_host: bool = False) -> None:
-        if not await self.session.retry(at_other_host=at_other_host):
+        if not await self._runner.retry(at_other_host=at_other_host):
             is_given_up = self._board is not None and self._board.given_up
             left = " but what was cancelled; Browse (B) can draft that" if is_given_up else ""
             say(self, f"Nothing is missing{left}.")
 
     def action_other_host(self) -> None:
         """The refused key at the provider's other host, once a person has said yes to it."""
-        base, draft = self.session.other_base, self.session.draft
+        base, draft = self._runner.other_base, self._runner.draft
         if base is None or draft is None:
             say(self, "No key was refused that may belong to another host.")
             return
@@ -439,7 +445,7 @@ class DraftingScreen(Room):
         self.app.push_screen(Question(f"Send the key to {host_of(base)}?", rows), answered)
 
     def action_cancel(self) -> None:
-        run, batch = self.session.run, self._chosen
+        run, batch = self._runner.run, self._chosen
         if run is not None and batch is not None and not run.cancel(batch.number):
             say(self, f"{batch.title} has ended already.")
 
@@ -451,7 +457,7 @@ class DraftingScreen(Room):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.do(self.session.stop)
+                self.do(self._runner.stop)
 
         self.app.push_screen(Question("Stop the run?", rows), answered)
 

@@ -289,7 +289,7 @@ class HistoryScreen(Room):
         if not session.is_whole:
             say(self, "The schema is still being read.")
             return
-        missing = await session.lacking(run)
+        missing = await session.unfinished.lacking(run)
         if not missing:
             say(self, f"Nothing of run {run} is missing.")
             return

@@ -21,7 +21,7 @@ async def offer_to_go_on(app: App[Any], session: Session) -> None:
     command line is not asked again."""
     is_wanted, session.workspace.resumes = session.workspace.resumes, False
     try:
-        found = await session.find_interrupted()
+        found = await session.unfinished.find_interrupted()
     except Problem:
         return  # a store that cannot be read was told when the suggestions were read
     if found is None:

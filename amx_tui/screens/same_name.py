@@ -46,7 +46,7 @@ class SameNameDialog(ModalScreen[list[NewDecision]]):
     def _is_open(self, target: Target) -> bool:
         return (
             self._type_of(target) == self._type
-            and self._session.is_lacking(target)
+            and self._session.marks.is_lacking(target)
             and self._state_of(target) is State.TODO
         )
 

@@ -14,9 +14,10 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
-from amx_tui.commands.drafting import prepare_draft, profile_of, size_words
+from amx_tui.commands.drafting import prepare_draft, size_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
+from amx_tui.commands.setup import profile_of
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
 from amx_tui.evidence.model import Standing
@@ -142,24 +143,24 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
         await asyncio.to_thread(tell_of_store, session.workspace.store)
     except Problem as problem:
         raise _cannot_start(problem) from problem
-    if session.problem is not None:
-        raise _cannot_start(session.problem)
+    if session.opened.problem is not None:
+        raise _cannot_start(session.opened.problem)
     profile, cap_usd, hint = options.profile, options.cap, ""
     earlier: dict[Target, tuple[str, ...]] | None = None
     run: int | None = None
     if options.resume:
         run, targets = await _find_rest(session)
-        leg = await session.keep_to(run)
+        leg = await session.unfinished.keep_to(run)
         if leg is not None:
             profile = await asyncio.to_thread(profile_of, session.workspace, leg)
             cap_usd, hint = options.cap or leg.cap_usd, leg.hint
-            earlier = session.readings_of(targets) if leg.is_again else None
+            earlier = session.review.readings_of(targets) if leg.is_again else None
     else:
         targets = _chosen(options, session)
         hint = options.hint or ""
-        earlier = session.readings_of(targets) if hint else None
+        earlier = session.review.readings_of(targets) if hint else None
     _set_privacy(options, session)
-    if session.privacy is not Privacy.METADATA:
+    if session.evidence.privacy is not Privacy.METADATA:
         # Nobody watches who could make the draft again.
         await asyncio.to_thread(session.workspace.library.wait)
     draft = await asyncio.to_thread(
@@ -167,8 +168,8 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
         session.workspace,
         session.catalog,
         targets,
-        privacy=session.privacy,
-        read_evidence=session.evidence_for,
+        privacy=session.evidence.privacy,
+        read_evidence=session.evidence.read,
         cap_usd=cap_usd,
         profile=profile,
         hint=hint,
@@ -179,7 +180,7 @@ async def _prepare(options: argparse.Namespace, session: Session) -> tuple[Draft
 
 async def _find_rest(session: Session) -> tuple[int, set[Target]]:
     """The run to go on with and what it lacks."""
-    found = await session.find_interrupted() or await session.find_unfinished()
+    found = await session.unfinished.find_interrupted() or await session.unfinished.find_newest()
     if found is None:
         raise NotReady(
             "There is no run to go on with",
@@ -192,7 +193,7 @@ async def _find_rest(session: Session) -> tuple[int, set[Target]]:
 
 def _set_privacy(options: argparse.Namespace, session: Session) -> None:
     if options.privacy and not session.workspace.metadata_only:
-        session.privacy = Privacy(options.privacy)
+        session.evidence.privacy = Privacy(options.privacy)
     elif options.privacy and options.privacy != Privacy.METADATA.value:
         raise NotReady(
             "No row of this connection may be read",
@@ -202,9 +203,9 @@ def _set_privacy(options: argparse.Namespace, session: Session) -> None:
 
 
 def _chosen(options: argparse.Namespace, session: Session) -> set[Target]:
-    targets: set[Target] = session.undescribed()
+    targets: set[Target] = session.marks.undescribed()
     if options.low:
-        targets = session.came_out_low()
+        targets = session.marks.came_out_low()
         if options.targets:
             targets &= set(find_targets(session.catalog, options.targets))
     elif options.targets:
@@ -310,13 +311,13 @@ async def _send(
 
     def stop() -> None:
         say("\nStopping; what came is kept.", quietly=True)
-        stopping.add(asyncio.get_running_loop().create_task(session.stop()))
+        stopping.add(asyncio.get_running_loop().create_task(session.runner.stop()))
 
     try:
         with _at_interrupt(stop):
-            await session.start(draft, run=run)
+            await session.runner.start(draft, run=run)
             await ended.wait()
-            await session.stop()  # waits until nothing of it is left
+            await session.runner.stop()  # waits until nothing of it is left
     finally:
         unsubscribe()
     return _conclude(options, session)
@@ -339,9 +340,9 @@ def _at_interrupt(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _conclude(options: argparse.Namespace, session: Session) -> int:
-    board = session.board
-    assert board is not None and session.draft is not None
-    asked = [target for batch in session.draft.plan.batches for target in batch.targets]
+    board, draft = session.runner.board, session.runner.draft
+    assert board is not None and draft is not None
+    asked = [target for batch in draft.plan.batches for target in batch.targets]
     came = [t for t in asked if t in session.rows and session.rows[t].run == board.run]
     is_whole = board.state is RunState.FINISHED and board.drafted == len(asked)
     if options.json:
@@ -353,7 +354,7 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
                 "targets": len(asked),
                 "drafted": board.drafted,
                 "tokens": board.tokens,
-                "usd": session.spent_usd,
+                "usd": session.runner.spent_usd,
                 "problem": board.what or None,
                 "suggestions": [row_json(session.rows[t], session.catalog) for t in came],
                 "missing": [target_json(t) for t in asked if t not in set(came)],
@@ -365,7 +366,7 @@ def _conclude(options: argparse.Namespace, session: Session) -> int:
             say(words)
     say(
         f"{board.drafted} of {len(asked)} drafted; {number(board.tokens)} tokens;"
-        f" {money(session.spent_usd)}"
+        f" {money(session.runner.spent_usd)}"
     )
     if board.drafted:
         say(f"Review them: {next_command('review', options.database)}")

@@ -12,7 +12,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from amx_tui.actions import BY_ID, KEY_NAMES, Action, actions_of, key_name
-from amx_tui.widgets.plain import Line
 from amx_tui.widgets.rows import Inked
 
 
@@ -174,9 +173,6 @@ class Meter(Widget):
         if share != self._share:
             self._share = share
             self.refresh()
-
-    def line_of(self, width: int) -> Line:
-        return [(meter(self._share, width), "")]
 
     def render_line(self, y: int) -> Strip:
         from rich.segment import Segment

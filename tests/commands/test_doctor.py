@@ -618,13 +618,13 @@ async def test_limits_that_a_run_learned_are_told_where_it_is_open() -> None:
         prepare_draft,
         workspace,
         session.catalog,
-        session.undescribed(session.catalog.tables),
+        session.marks.undescribed(session.catalog.tables),
         privacy=Privacy.METADATA,
-        read_evidence=session.evidence_for,
+        read_evidence=session.evidence.read,
     )
     has_ended = asyncio.Event()
     session.subscribe(lambda event: has_ended.set() if isinstance(event, RunEnded) else None)
-    await session.start(draft)
+    await session.runner.start(draft)
     await has_ended.wait()
     report = await look(workspace, session=session)
     limits = one(report, Section.ACTIVE, "limits")

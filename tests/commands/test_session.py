@@ -72,11 +72,11 @@ async def test_marks_leave_out_what_is_described_or_decided(file: Path) -> None:
     workspace.connector = open_database(str(file))
     session = Session(workspace)
     await session.read_catalog()
-    assert session.undescribed() == {Target("main", "A"), Target("main", "A", "X")}
-    session.toggle_marks(session.undescribed())
-    session.toggle_marks(session.undescribed())
-    assert session.marked == set()
-    assert session.evidence_for(session.catalog.tables[0], Privacy.METADATA) == {}
+    assert session.marks.undescribed() == {Target("main", "A"), Target("main", "A", "X")}
+    session.marks.toggle(session.marks.undescribed())
+    session.marks.toggle(session.marks.undescribed())
+    assert session.marks.targets == set()
+    assert session.evidence.read(session.catalog.tables[0], Privacy.METADATA) == {}
     await session.close()
 
 
@@ -99,7 +99,7 @@ async def test_the_copy_of_the_last_time_is_shown_first_and_refreshed(file: Path
     session.subscribe(
         lambda event: (
             isinstance(event, CatalogRead)
-            and seen.append((len(session.catalog.tables), session.kept_at is not None))
+            and seen.append((len(session.catalog.tables), session.opened.kept_at is not None))
         )
     )
     await session.read_catalog()
@@ -131,8 +131,8 @@ async def test_a_lost_connection_leaves_the_copy_on_the_screen_and_writes_nothin
     await session.close()
     session = open_session(Unreadable(file))
     await session.read_catalog()
-    assert session.problem is not None
-    assert session.kept_at is not None
+    assert session.opened.problem is not None
+    assert session.opened.kept_at is not None
     assert session.catalog.holds(Target("main", "A", "X"))
     with pytest.raises(CatalogProblem, match="lost"):  # what stands there is not known
         await session.fresh_catalog()
@@ -145,7 +145,7 @@ async def test_what_is_kept_holds_nothing_of_any_row(file: Path) -> None:
     connection.close()
     session = open_session(open_database(str(file)))
     await session.read_catalog()
-    await session.read_evidence(session.catalog.tables[0])
+    await session.evidence.look_at(session.catalog.tables[0])
     await session.close()
     kept = list(session.workspace.folders.catalogs.iterdir())
     assert len(kept) == 1

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from amx_tui.config import updating
-from amx_tui.config.editing import save_profile
 from amx_tui.config.model import Profile
 
+from .saving import save
 from .shapes import written_by_amx
 
 # Each edit needs the one before: it changes the name that the last one gave. One that got lost would
@@ -62,8 +62,9 @@ import os, random, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 import yaml, filelock
-from amx_tui.config.editing import save_profile
+from amx_tui.config.editing import Change, write
 from amx_tui.config.file import load_config
+from amx_tui.config.profile_entries import PROFILES
 
 path, times = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(int(sys.argv[3]))
@@ -76,7 +77,8 @@ for turn in range(times):
         while True:
             number += 1
             work = load_config(path).profiles["work"]
-            save_profile(path, replace(work, max_tokens=number), activate=False)
+            edited = replace(work, max_tokens=number)
+            write(path, Change(PROFILES, "work", was="work", entry=edited))
             os.write(says, b".")
     os.read(said, 1)  # it is in the middle of its work
     time.sleep(random.uniform(0.0, 0.08))
@@ -116,7 +118,7 @@ def test_a_process_that_is_killed_at_any_instant_leaves_a_valid_file(config_file
     of_backup.write_text("half")
     of_amx = config_file.parent / ".config.yml.abc123.tmp"
     of_amx.write_text("half")
-    save_profile(config_file, Profile("x", "kimi", "m"), activate=False)
+    save(config_file, Profile("x", "kimi", "m"), activate=False)
     hidden = [path for path in config_file.parent.iterdir() if path.name.startswith(".")]
     assert hidden == [of_amx]
 
@@ -152,8 +154,8 @@ def test_file_and_folder_are_synced_before_a_save_is_called_done(
         real(handle)
 
     monkeypatch.setattr(os, "fsync", note)
-    save_profile(config_file, Profile("x", "kimi", "m"), activate=True)
+    save(config_file, Profile("x", "kimi", "m"), activate=True)
     assert synced == ["file", "folder"]
     synced.clear()
-    save_profile(config_file, Profile("y", "kimi", "m"), activate=True)
+    save(config_file, Profile("y", "kimi", "m"), activate=True)
     assert synced == ["file", "folder"] * 2  # the backup, then the file

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amx_tui.config.connections import connection_settings
-from amx_tui.config.editing import profile_block, save_profile
+from amx_tui.config.editing import profile_block
 from amx_tui.config.file import load_config, read_config
 from amx_tui.config.keyring_entries import Form, Owner, forget, keep
 from amx_tui.config.keys import clean_key, keyring_state, resolve_key
@@ -25,6 +25,7 @@ from tests.canary import assert_nowhere as search
 
 from .conftest import MEMORY, PLAINTEXT
 from .keyrings import MemoryKeyring
+from .saving import save
 
 Use = Callable[[str], type[MemoryKeyring]]
 
@@ -251,8 +252,9 @@ def test_the_key_is_in_no_file_no_log_and_no_error(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     reference = store_key(kimi.name, CANARY)
-    save_profile(config_file, replace(kimi, api_key=reference), activate=True)
-    save_profile(config_file, replace(kimi, api_key=reference, max_tokens=9000), activate=True)
+    save(config_file, replace(kimi, api_key=reference), activate=True)
+    edited = replace(kimi, api_key=reference, max_tokens=9000)
+    save(config_file, edited, was=kimi.name, activate=True)
     config = load_config(config_file)
     key = resolve_key(config.profiles[kimi.name], variable=None, environ={})
     assert key is not None

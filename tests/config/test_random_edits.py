@@ -153,7 +153,8 @@ def change_of(operation: tuple[Any, ...], config: Config) -> Change[Any] | None:
     made: Any = profile if is_profile else connection
     if verb == "save":
         entry = replace(made, name=new)
-        return Change(kind, new, entry=entry, activate=flag, upserts=True)
+        was = new if new in entries else None
+        return Change(kind, new, was=was, entry=entry, activate=flag)
     if not entries:
         return None
     name = list(entries)[number % len(entries)]

@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amx_tui.config import updating
-from amx_tui.config.editing import activate_profile, profile_block, save_profile
+from amx_tui.config.editing import profile_block
 from amx_tui.config.file import load_config
 from amx_tui.config.model import ConfigProblem, Profile
 
+from .saving import activate_profile, save
 from .test_reading import SAMPLE, WRITTEN_BY_AMX
 
 # AMX's file without its copy of the active profile, which follows what it is a copy of.
@@ -36,7 +37,7 @@ def text_of(path: Path) -> str:
 
 
 def test_the_page_s_answers_make_the_page_s_sample_block(config_file: Path, kimi: Profile) -> None:
-    save_profile(config_file, kimi, activate=True)
+    save(config_file, kimi, activate=True)
     assert text_of(config_file) == SAMPLE
     assert profile_block(kimi) == SAMPLE
     assert load_config(config_file).profiles == {"kimi-thinking": kimi}
@@ -44,7 +45,7 @@ def test_the_page_s_answers_make_the_page_s_sample_block(config_file: Path, kimi
 
 def test_other_keys_are_written_only_where_they_differ(config_file: Path, kimi: Profile) -> None:
     other = replace(kimi, max_tokens=8192, custom_input_cost_per_mtok=0.6, api_key="", api_base="")
-    save_profile(config_file, other, activate=False)
+    save(config_file, other, activate=False)
     assert text_of(config_file) == (
         "llm_profiles:\n  kimi-thinking:\n    provider: kimi\n    model: kimi-k2-thinking\n"
         '    api_base: null\n    api_key: ""\n    temperature: 0.2\n    n_alternatives: 3\n'
@@ -53,8 +54,8 @@ def test_other_keys_are_written_only_where_they_differ(config_file: Path, kimi: 
 
 
 def test_a_new_file_is_for_its_owner_alone(config_file: Path, kimi: Profile) -> None:
-    save_profile(config_file, kimi, activate=True)
-    save_profile(config_file, replace(kimi, temperature=1.0), activate=True)
+    save(config_file, kimi, activate=True)
+    save(config_file, replace(kimi, temperature=1.0), was=kimi.name, activate=True)
     assert config_file.parent.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in config_file.parent.iterdir()}
     assert modes == {"config.yml": 0o600, "config.yml.lock": 0o600, "config.yml.bak.1": 0o600}
@@ -63,7 +64,8 @@ def test_a_new_file_is_for_its_owner_alone(config_file: Path, kimi: Profile) -> 
 def test_five_backups_are_kept_the_newest_first(config_file: Path, kimi: Profile) -> None:
     texts = []
     for number in range(8):
-        save_profile(config_file, replace(kimi, max_tokens=5000 + number), activate=True)
+        was = kimi.name if texts else None
+        save(config_file, replace(kimi, max_tokens=5000 + number), was=was, activate=True)
         texts.append(text_of(config_file))
     for number in range(1, 6):
         assert text_of(config_file.with_name(f"config.yml.bak.{number}")) == texts[-1 - number]
@@ -73,7 +75,7 @@ def test_five_backups_are_kept_the_newest_first(config_file: Path, kimi: Profile
 def test_saving_what_is_there_already_writes_nothing(config_file: Path, kimi: Profile) -> None:
     write(config_file, SAMPLE.replace("0.2", "0.20"))
     before = config_file.stat()
-    save_profile(config_file, kimi, activate=True)
+    save(config_file, kimi, was=kimi.name, activate=True)
     assert config_file.stat().st_ino == before.st_ino
     assert not config_file.with_name("config.yml.bak.1").exists()
 
@@ -84,7 +86,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(
     real = write(tmp_path / "dotfiles" / "amx.yml", "# mine\n")
     config_file.parent.mkdir()
     config_file.symlink_to(real)
-    save_profile(config_file, kimi, activate=True)
+    save(config_file, kimi, activate=True)
     assert config_file.is_symlink()
     assert text_of(real) == "# mine\n" + SAMPLE
     assert [path.name for path in real.parent.iterdir()] == ["amx.yml"]
@@ -94,7 +96,8 @@ def test_only_the_edited_values_of_a_profile_change(config_file: Path) -> None:
     before = WITHOUT_COPY.replace("    temperature: 0.2\n", "    temperature: 0.20  # cool\n")
     write(config_file, before)
     work = load_config(config_file).profiles["work"]
-    save_profile(config_file, replace(work, temperature=0.7, max_tokens=32768), activate=True)
+    edited = replace(work, temperature=0.7, max_tokens=32768)
+    save(config_file, edited, was=work.name, activate=True)
     assert text_of(config_file) == before.replace(
         "temperature: 0.20  # cool", "temperature: 0.7  # cool"
     ).replace("max_tokens: 16384", "max_tokens: 32768")
@@ -104,7 +107,7 @@ def test_an_edit_adds_no_key_that_the_profile_did_without(config_file: Path) -> 
     before = "llm_profiles:\n  short:\n    provider: openai\n    model: gpt-5\n"
     write(config_file, before)
     short = load_config(config_file).profiles["short"]
-    save_profile(config_file, replace(short, n_alternatives=5), activate=False)
+    save(config_file, replace(short, n_alternatives=5), was=short.name, activate=False)
     after = before + "    n_alternatives: 5\n"
     assert text_of(config_file) == after
     shown = profile_block(load_config(config_file).profiles["short"], activate=False)
@@ -115,7 +118,7 @@ def test_a_profile_is_added_to_a_file_of_amx_without_touching_the_rest(
     config_file: Path, kimi: Profile
 ) -> None:
     write(config_file, WITHOUT_COPY)
-    save_profile(config_file, kimi, activate=True)
+    save(config_file, kimi, activate=True)
     block = SAMPLE.removeprefix("llm_profiles:\n").removesuffix(
         "active_llm_profile: kimi-thinking\n"
     )
@@ -156,31 +159,32 @@ def test_the_block_finds_its_place_in_every_layout(
     expected = after % block
     if not before.endswith("\n") and not after.endswith("x: 1"):
         expected = expected.removesuffix("\n")
-    save_profile(write(config_file, before), kimi, activate=False)
+    save(write(config_file, before), kimi, activate=False)
     assert text_of(config_file) == expected
 
 
 def test_an_early_file_keeps_its_profile_as_default(config_file: Path, kimi: Profile) -> None:
     write(config_file, "llm:\n    provider: openai # old\n    model: gpt-4o\n    odd: 1\n# end\n")
-    save_profile(config_file, kimi, activate=False)
+    save(config_file, kimi, activate=False)
     config = load_config(config_file)
     assert list(config.profiles) == ["default", "kimi-thinking"]
     assert config.active_profile == "default"
     assert "    provider: openai # old\n    model: gpt-4o\n    odd: 1\n" in text_of(config_file)
-    save_profile(config_file, replace(config.profiles["default"], model="gpt-5"), activate=False)
+    edited = replace(config.profiles["default"], model="gpt-5")
+    save(config_file, edited, was="default", activate=False)
     assert load_config(config_file).profiles["default"].model == "gpt-5"
 
 
 def test_a_profile_that_was_only_a_name_is_filled(config_file: Path, kimi: Profile) -> None:
     write(config_file, "llm_profiles:\n  kimi-thinking:  # later\n  b: {provider: p, model: m}\n")
-    save_profile(config_file, kimi, activate=False)
+    save(config_file, kimi, was=kimi.name, activate=False)
     assert "  kimi-thinking:  # later\n    provider: kimi\n" in text_of(config_file)
     assert load_config(config_file).profiles["kimi-thinking"] == kimi
 
 
 def test_a_value_that_could_not_be_used_is_replaced(config_file: Path, kimi: Profile) -> None:
     write(config_file, SAMPLE.replace("0.2", "warm  # ?").replace(": 3", ": many"))
-    save_profile(config_file, kimi, activate=False)
+    save(config_file, kimi, was=kimi.name, activate=False)
     assert text_of(config_file) == SAMPLE.replace("0.2", "0.2  # ?")
 
 
@@ -202,8 +206,9 @@ def test_what_cannot_be_edited_in_place_is_shown_and_left_alone(
     text: str, config_file: Path, kimi: Profile
 ) -> None:
     write(config_file, text)
+    was = kimi.name if kimi.name in text else None
     with pytest.raises(ConfigProblem) as caught:
-        save_profile(config_file, replace(kimi, api_key="sk-CANARY-0123456789"), activate=True)
+        save(config_file, replace(kimi, api_key="sk-CANARY-0123456789"), was=was, activate=True)
     assert text_of(config_file) == text
     assert [path.name for path in config_file.parent.iterdir() if "lock" not in path.name] == [
         "config.yml"
@@ -216,7 +221,7 @@ def test_a_broken_or_newer_file_is_left_alone(config_file: Path, kimi: Profile) 
     for text, told in (("a: b: c\n", "not valid YAML"), ("schema_version: 4\n", "newer AMX")):
         write(config_file, text)
         with pytest.raises(ConfigProblem, match=told):
-            save_profile(config_file, kimi, activate=True)
+            save(config_file, kimi, activate=True)
         with pytest.raises(ConfigProblem):
             activate_profile(config_file, "kimi-thinking")
         assert text_of(config_file) == text
@@ -233,21 +238,21 @@ def test_a_profile_that_could_not_be_read_back_is_not_saved(
     change: dict[str, object], config_file: Path, kimi: Profile
 ) -> None:
     with pytest.raises(ConfigProblem):
-        save_profile(config_file, replace(kimi, **change), activate=True)  # type: ignore[arg-type]
+        save(config_file, replace(kimi, **change), activate=True)  # type: ignore[arg-type]
     assert not config_file.exists()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, kimi: Profile) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigProblem) as caught:
-        save_profile(tmp_path / "file" / "config.yml", kimi, activate=True)
+        save(tmp_path / "file" / "config.yml", kimi, activate=True)
     assert "cannot be" in caught.value.what
     assert caught.value.remedy
 
 
 def test_switching_changes_one_word(config_file: Path, kimi: Profile) -> None:
     write(config_file, WITHOUT_COPY)
-    save_profile(config_file, kimi, activate=False)
+    save(config_file, kimi, activate=False)
     before = text_of(config_file)
     activate_profile(config_file, "kimi-thinking")
     assert text_of(config_file) == before.replace(
@@ -273,7 +278,7 @@ def test_a_lock_that_is_held_says_who_holds_it(
         FileLock(f"{config_file}.lock"),
         pytest.raises(ConfigProblem, match="another amx-tui"),
     ):
-        save_profile(config_file, kimi, activate=True)
+        save(config_file, kimi, activate=True)
 
 
 def test_an_edit_of_a_program_that_knows_no_lock_is_not_lost(config_file: Path) -> None:
@@ -306,11 +311,12 @@ def _always_disturbed(path: Path) -> Callable[[str], str]:
 ADD_PROFILES = """
 import sys
 from pathlib import Path
-from amx_tui.config.editing import save_profile
+from amx_tui.config.editing import Change, write
 from amx_tui.config.model import Profile
+from amx_tui.config.profile_entries import PROFILES
 for number in range(50):
     profile = Profile(f"{sys.argv[2]}-{number}", "kimi", "kimi-k2-thinking")
-    save_profile(Path(sys.argv[1]), profile, activate=False)
+    write(Path(sys.argv[1]), Change(PROFILES, profile.name, entry=profile))
 """
 
 
@@ -328,7 +334,7 @@ def test_two_processes_that_save_lose_nothing(config_file: Path) -> None:
 def test_threads_of_one_process_lose_nothing(config_file: Path, kimi: Profile) -> None:
     threads = [
         threading.Thread(
-            target=save_profile,
+            target=save,
             args=(config_file, replace(kimi, name=f"p{number}")),
             kwargs={"activate": False},
         )
@@ -425,7 +431,8 @@ def test_what_was_not_edited_is_unchanged_byte_for_byte(
 ) -> None:
     write(config_file, before)
     old = load_config(config_file)
-    save_profile(config_file, profile, activate=activate)
+    was = profile.name if profile.name in old.profiles else None
+    save(config_file, profile, was=was, activate=activate)
     new = load_config(config_file)
     after = text_of(config_file)
 

@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from amx_tui.config.connection_entries import CONNECTIONS
-from amx_tui.config.editing import Change, save_connection, save_profile, write
+from amx_tui.config.editing import Change, write
 from amx_tui.config.file import load_config, read_config
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.profile_entries import PROFILES
 
+from .saving import save
 from .shapes import BACKENDS, LLM_PROFILE, PROFILING, early, written_by_amx
 
 SCHEMAS = (None, 0, 1, 2, 3)
@@ -93,8 +94,8 @@ def test_a_newer_file_is_read_and_no_change_of_any_kind_is_made(config_file: Pat
     assert "newer AMX" in config.problems[0].what
     work, erp = config.profiles["work"], config.connections["postgresql-1"]
     for change in (
-        lambda: save_profile(config_file, replace(work, model="x"), activate=True),
-        lambda: save_connection(config_file, replace(erp, backend="mysql"), activate=True),
+        lambda: save(config_file, replace(work, model="x"), was="work", activate=True),
+        lambda: save(config_file, replace(erp, backend="mysql"), was=erp.name, activate=True),
         lambda: write(config_file, Change(PROFILES, "", was="work")),
         lambda: write(config_file, Change(CONNECTIONS, "b", was="mysql-1")),
     ):
@@ -109,7 +110,8 @@ def test_amx_s_copy_of_the_active_profile_follows_every_change(
 ) -> None:
     put(config_file, written_by_amx(schema))
     work = load_config(config_file).profiles["work"]
-    save_profile(config_file, replace(work, temperature=1.0, max_tokens=32768), activate=False)
+    edited = replace(work, temperature=1.0, max_tokens=32768)
+    save(config_file, edited, was="work", activate=False)
     after = {**LLM_PROFILE, "temperature": 1.0, "max_tokens": 32768}
     assert data_of(config_file)["llm"] == after
     # The copy is edited as the profile is: two lines each.
@@ -117,7 +119,7 @@ def test_amx_s_copy_of_the_active_profile_follows_every_change(
     assert len(old) == len(new)
     assert sum(one != other for one, other in zip(old, new, strict=True)) == 4
 
-    save_profile(config_file, Profile("mine", "openai", "gpt-5"), activate=True)
+    save(config_file, Profile("mine", "openai", "gpt-5"), activate=True)
     assert data_of(config_file)["llm"] == data_of(config_file)["llm_profiles"]["mine"]  # type: ignore[index]
     write(config_file, Change(PROFILES, "work", was="work", activate=True))
     assert data_of(config_file)["llm"] == after
@@ -131,7 +133,7 @@ def test_amx_s_copy_of_the_active_profile_follows_every_change(
 def test_a_profile_that_is_not_active_leaves_the_copy_alone(config_file: Path) -> None:
     put(config_file, written_by_amx())
     spare = load_config(config_file).profiles["spare"]
-    save_profile(config_file, replace(spare, temperature=1.0), activate=False)
+    save(config_file, replace(spare, temperature=1.0), was="spare", activate=False)
     assert data_of(config_file)["llm"] == LLM_PROFILE
 
 
@@ -141,7 +143,7 @@ def test_a_connection_is_edited_in_both_places_and_nowhere_else(config_file: Pat
     erp = load_config(config_file).connections["postgresql-1"]
     changed = {**erp.settings, "host": "new.example", "port": "5433"}
     del changed["sslrootcert"]
-    save_connection(config_file, replace(erp, settings=changed), activate=False)
+    save(config_file, replace(erp, settings=changed), was=erp.name, activate=False)
     data = data_of(config_file)
     expected = {"backend": "postgresql", **changed, "port": 5433}
     assert data["db_profiles"]["postgresql-1"] == data["db"] == expected  # type: ignore[index]
@@ -240,13 +242,13 @@ def test_comments_go_with_what_they_belong_to(config_file: Path) -> None:
 def test_a_new_connection_has_amx_s_keys_in_amx_s_order(
     connection: Connection, block: str, config_file: Path
 ) -> None:
-    save_connection(config_file, connection, activate=False)
+    save(config_file, connection, activate=False)
     assert config_file.read_text() == "db_profiles:\n" + block
 
 
 def test_a_connection_with_an_impossible_port_is_not_saved(config_file: Path) -> None:
     with pytest.raises(ConfigProblem, match="“erp” was not saved") as caught:
-        save_connection(config_file, Connection("erp", "mysql", {"port": "many"}), activate=False)
+        save(config_file, Connection("erp", "mysql", {"port": "many"}), activate=False)
     assert "Correct port" in caught.value.remedy
     assert not config_file.exists()
 

@@ -50,6 +50,7 @@ def setup_of(
     batch_size: int = 2,
     alternatives: int = 3,
     verbosity: str = "brief",
+    detail: str = "standard",
     max_tokens: int = 4096,
 ) -> Setup:
     profile = Profile(
@@ -60,6 +61,7 @@ def setup_of(
         column_batch_size=batch_size,
         n_alternatives=alternatives,
         description_verbosity=verbosity,
+        prompt_detail=detail,
         max_tokens=max_tokens,
     )
     endpoint = Endpoint(PROVIDER, base, Key("sk-test-0123456789abcdef", "a test"))

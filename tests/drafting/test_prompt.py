@@ -1,27 +1,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amx_tui.catalog.model import Column, ColumnEvidence, Table, Target
+from amx_tui.catalog.model import Catalog, Column, ColumnEvidence, Table, Target
 from amx_tui.config.model import Privacy, Profile, Wording
-from amx_tui.drafting.plan import narrow_batch
+from amx_tui.drafting.plan import make_plan, narrow_batch
 from amx_tui.drafting.prompt import (
     CLOSING,
     OPENING,
     Style,
-    build_messages,
     keep_only,
     said_of,
     system_text,
 )
 from amx_tui.evidence.model import Passage, Term
 from amx_tui.llm.model import Message
-from tests.drafting.parts import plan_of, table_of
+from tests.drafting.parts import plan_of, setup_of, table_of
+
+
+def ask(
+    table: Table,
+    targets: Sequence[Target],
+    evidence: Mapping[str, ColumnEvidence] | None = None,
+    *,
+    detail: str = "standard",
+    hint: str = "",
+    earlier: Mapping[Target, Sequence[str]] | None = None,
+    passages: Sequence[Passage] = (),
+) -> tuple[Message, ...]:
+    """What a plan for one batch sends."""
+    (batch,) = make_plan(
+        Catalog((table,)),
+        targets,
+        {table.target: evidence or {}},
+        setup_of(batch_size=len(targets), detail=detail),
+        database="sqlite:/demo.db",
+        scope="",
+        privacy=Privacy.SHAPES,
+        hint=hint,
+        earlier=earlier,
+        passages={table.target: passages},
+    ).batches
+    return batch.messages
 
 
 def read_evidence(messages: tuple[Message, ...]) -> list[dict[str, object]]:
@@ -46,7 +72,7 @@ def test_the_evidence_says_what_is_known_and_leaves_out_what_is_not() -> None:
     evidence = {"BUKRS": ColumnEvidence(0.0, 4, ("A999",)), "X_FLG": ColumnEvidence(0.0004)}
     targets = [table.target, *(table.column_target(column) for column in table.columns)]
 
-    lines = read_evidence(build_messages(table, targets, evidence, Style()))
+    lines = read_evidence(ask(table, targets, evidence))
 
     assert lines == [
         {
@@ -96,8 +122,8 @@ def test_what_was_said_of_a_target_is_its_line_in_the_prompt() -> None:
 
 def test_the_rules_are_word_for_word_the_same_for_every_batch() -> None:
     one, two = table_of("BSEG"), table_of("BKPF")
-    first = build_messages(one, [one.target], {}, Style())
-    second = build_messages(two, [two.column_target(two.columns[0])], {}, Style(), hint="be short")
+    first = ask(one, [one.target])
+    second = ask(two, [two.column_target(two.columns[0])], hint="be short")
     assert first[0] == second[0]
     assert "\nAlternatives: 3\n" in first[0].content
     assert "\nAlternatives: 5\n" in system_text(Style(alternatives=5))
@@ -105,9 +131,8 @@ def test_the_rules_are_word_for_word_the_same_for_every_batch() -> None:
 
 def test_two_batches_of_a_table_begin_alike_so_that_the_cache_serves_them() -> None:
     table = table_of(columns=40)
-    columns = [table.column_target(column) for column in table.columns]
-    first = build_messages(table, columns[:10], {}, Style())[1].content
-    second = build_messages(table, columns[10:20], {}, Style())[1].content
+    batches = plan_of(table, setup=setup_of(batch_size=10)).batches
+    first, second = (batch.messages[1].content for batch in batches[1:3])
     shared = first.split('{"column"')[0]
     assert second.startswith(shared)
     assert '"Z_FLD_031"' in shared  # a wide table's other columns are known to each batch
@@ -124,7 +149,7 @@ def test_how_much_evidence_is_sent_follows_the_prompt_detail(detail: str, sample
     table = table_of(columns=1)
     target = table.column_target(table.columns[0])
     evidence = {"MANDT": ColumnEvidence(0.5, 9, ("1", "2", "3", "4", "5", "6"))}
-    line = read_evidence(build_messages(table, [target], evidence, Style(detail=detail)))[1]
+    line = read_evidence(ask(table, [target], evidence, detail=detail))[1]
     sent = line.get("samples", [])
     assert isinstance(sent, list)
     assert len(sent) == samples
@@ -139,11 +164,10 @@ def test_no_value_can_close_the_marks_or_begin_a_line(value: str, name: str) -> 
     table = Table("main", name, comment=value, columns=(Column(name, value, comment=value),))
     target = table.column_target(table.columns[0])
     evidence = {name: ColumnEvidence(0.0, 1, (value, value))}
-    messages = build_messages(
+    messages = ask(
         table,
         [target],
         evidence,
-        Style(),
         hint=value,
         earlier={target: [value]},
         passages=[Passage(value, 1, value, value)],
@@ -159,11 +183,9 @@ def test_what_a_redraft_must_know_goes_with_it() -> None:
     table = table_of(columns=1)
     target = table.column_target(table.columns[0])
     lines = read_evidence(
-        build_messages(
+        ask(
             table,
             [target],
-            {},
-            Style(),
             hint="think of SAP",
             earlier={target: ["Client", "Branch"]},
         )
@@ -172,7 +194,7 @@ def test_what_a_redraft_must_know_goes_with_it() -> None:
     assert lines[2]["earlier"] == ["Client", "Branch"]
 
 
-@given(st.sets(st.integers(0, 8)))
+@given(st.sets(st.integers(0, 8), min_size=1))
 def test_asking_for_a_part_keeps_its_evidence_word_for_word(chosen: set[int]) -> None:
     table = table_of(columns=8)
     targets = [table.target, *(table.column_target(column) for column in table.columns)]
@@ -180,10 +202,10 @@ def test_asking_for_a_part_keeps_its_evidence_word_for_word(chosen: set[int]) ->
     part = [target for place, target in enumerate(targets) if place in chosen]
     told = [Passage("docs/a.md", 3, "BUKRS:\ncompany code", "Tables"), Passage("b.sql", 1, "x")]
 
-    def ask(those: list[Target]) -> tuple[Message, ...]:
-        return build_messages(table, those, evidence, Style(), hint="shorter", passages=told)
+    def of(those: list[Target]) -> tuple[Message, ...]:
+        return ask(table, those, evidence, hint="shorter", passages=told)
 
-    assert keep_only(ask(targets), part) == ask(part)
+    assert keep_only(of(targets), part) == of(part)
 
 
 # What tui.yml asks for. --------------------------------------------------------------------------

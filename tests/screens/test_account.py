@@ -194,7 +194,7 @@ async def test_the_context_of_an_unknown_model_is_the_one_that_its_host_lists(
         await open_draft(pilot)
         await until(pilot, lambda: "this key lists our-model" in facts(pilot))
         await run_to_its_end(pilot)
-        draft = app.session.draft
+        draft = app.session.runner.draft
         assert draft is not None
         assert (draft.setup.model.context, draft.setup.model.reasons) == (9_000, True)
 
@@ -273,7 +273,7 @@ async def test_behind_a_proxy_no_other_host_is_offered(
         await open_draft(pilot)
         await run_to_its_end(pilot)
         await until(pilot, lambda: "refused the API key" in told(pilot))
-        assert app.session.other_base is None
+        assert app.session.runner.other_base is None
         await pilot.press("o")
         await pilot.pause()
         assert not isinstance(app.screen, Question)
@@ -312,8 +312,8 @@ async def test_after_a_silence_t_allows_twice_as_long_a_one(
         server.answer = lambda body: draft(body, ttft=0.5)  # longer than the first limit
         await pilot.press("t")
         await until(pilot, lambda: app.session.board is not None and app.session.board.drafted == 3)
-        assert app.session.draft is not None
-        assert app.session.draft.setup.settings.timeout_seconds == 0.8
+        assert app.session.runner.draft is not None
+        assert app.session.runner.draft.setup.settings.timeout_seconds == 0.8
         assert "It may be silent for" in notices(app)
 
 
@@ -428,11 +428,11 @@ async def test_two_silent_batches_do_not_double_the_limit_twice(workspace: Works
     from tests.snapshot.conftest import draft_of
 
     session = Session(workspace)
-    session.draft = draft_of(workspace, ["BKPF"])
-    assert session.allow_longer_silence([1]) == 360.0
-    session._first_silence = 180.0
-    assert session.allow_longer_silence([2]) == 360.0
-    assert session.allow_longer_silence([2]) == 720.0
+    session.runner.draft = draft_of(workspace, ["BKPF"])
+    assert session.runner.allow_longer_silence([1]) == 360.0
+    session.runner._first_silence = 180.0
+    assert session.runner.allow_longer_silence([2]) == 360.0
+    assert session.runner.allow_longer_silence([2]) == 720.0
 
 
 @pytest.mark.parametrize("key", ["dollar_sign", "P"])

@@ -63,13 +63,13 @@ async def test_m_marks_the_columns_that_were_found_and_nothing_else(workspace: W
         await type_filter(pilot, "waers")
         await pilot.press("enter", "m")
         session = pilot.app.session  # type: ignore[attr-defined]
-        await until(pilot, lambda: bool(session.marked))
+        await until(pilot, lambda: bool(session.marks.targets))
         exact = browse(pilot).listing.hits
         assert exact is not None
         found = {hit.target for hit in exact}
-        assert session.marked <= found
-        assert Target("main", "BKPF", "WAERS") in session.marked
-        assert Target("main", "T001", "WAERS") not in session.marked  # described already
+        assert session.marks.targets <= found
+        assert Target("main", "BKPF", "WAERS") in session.marks.targets
+        assert Target("main", "T001", "WAERS") not in session.marks.targets  # described already
 
 
 async def test_space_marks_the_column_that_was_found(workspace: Workspace) -> None:
@@ -78,7 +78,7 @@ async def test_space_marks_the_column_that_was_found(workspace: Workspace) -> No
         await type_filter(pilot, "bseg.waers")
         await pilot.press("enter", "space")
         session = pilot.app.session  # type: ignore[attr-defined]
-        assert session.marked == {Target("main", "BSEG", "WAERS")}
+        assert session.marks.targets == {Target("main", "BSEG", "WAERS")}
 
 
 async def test_the_filter_keeps_to_what_is_undescribed_where_f_says_so(
@@ -145,7 +145,7 @@ async def test_what_m_marked_is_what_d_drafts_however_quickly_it_is_pressed(
     async with AmxApp(workspace).run_test(size=(140, 40)) as pilot:
         await settle(pilot)
         session = session_of(pilot)
-        everything = session.undescribed()
+        everything = session.marks.undescribed()
         await pilot.press("m", "d")
         await until(pilot, lambda: isinstance(pilot.app.screen, DraftScreen))
         draft = pilot.app.screen
@@ -181,9 +181,9 @@ async def test_a_refresh_that_fails_is_told_and_what_was_read_stays(workspace: W
         file = session.connector.identity.removeprefix("sqlite:")
         os.rename(file, f"{file}.away")  # noqa: PTH104
         await pilot.press("r")
-        await until(pilot, lambda: session.problem is not None)
-        assert session.problem is not None
-        what = session.problem.what
+        await until(pilot, lambda: session.opened.problem is not None)
+        assert session.opened.problem is not None
+        what = session.opened.problem.what
         await until(pilot, lambda: any(what in note.title for note in pilot.app._notifications))
         assert listed(pilot) == shown
         # The rows of the next table cannot be read either, and that is said where they would stand.
@@ -192,5 +192,5 @@ async def test_a_refresh_that_fails_is_told_and_what_was_read_stays(workspace: W
         await until(pilot, lambda: what in str(about.render()))
         os.rename(f"{file}.away", file)  # noqa: PTH104
         await pilot.press("r")
-        await until(pilot, lambda: session.problem is None)
+        await until(pilot, lambda: session.opened.problem is None)
         await until(pilot, lambda: what not in str(about.render()))

@@ -181,7 +181,7 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
                     session.sent_at_hand(session.rows[target]) is not None and not review._is_stale
                 ),
             )
-            session.catalog = session.connector.load()  # the screen has not heard of it yet
+            session.opened.catalog = session.connector.load()  # the screen has not heard of it yet
             await pilot.press("1")
         await until(pilot, lambda: session.rows[target].decision is not None)
         decision = session.rows[target].decision
@@ -409,7 +409,7 @@ async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
         review = app._rooms["review"]
         assert isinstance(review, ReviewScreen)
         await until(pilot, lambda: review.listing is not None)
-        await session.read_rows()
+        await session.review.read_rows()
         await settle(pilot)
         assert not asked
         await pilot.press("R")

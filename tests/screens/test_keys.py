@@ -63,7 +63,7 @@ async def test_letters_do_not_fire_while_a_text_field_has_the_focus(workspace: W
         await settle(pilot)
         await pilot.press("slash", *"dRqm")
         assert app.screen.query_one("#filter", Input).value == "dRqm"
-        assert name_of(app) == "BrowseScreen" and not session_of(pilot).marked
+        assert name_of(app) == "BrowseScreen" and not session_of(pilot).marks.targets
 
 
 async def test_the_persons_own_keys_replace_ours(workspace: Workspace) -> None:
@@ -72,9 +72,9 @@ async def test_the_persons_own_keys_replace_ours(workspace: Workspace) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
         await pilot.press("m")
-        assert not session_of(pilot).marked
+        assert not session_of(pilot).marks.targets
         await pilot.press("x")
-        assert session_of(pilot).marked
+        assert session_of(pilot).marks.targets
         bar = app.screen.query_one("#key-bar")
         shown = "".join(segment.text for segment in bar.render_line(0))
         assert " x mark all" in shown
@@ -93,7 +93,7 @@ async def test_the_palette_finds_what_can_be_done_here(workspace: Workspace) -> 
         await pilot.press(*"mark all und")
         await pilot.pause(0.3)
         await pilot.press("down", "enter")
-        await until(pilot, lambda: bool(session_of(pilot).marked))
+        await until(pilot, lambda: bool(session_of(pilot).marks.targets))
 
 
 async def test_help_lists_every_action_of_its_screen(reviewed: Workspace) -> None:
@@ -123,7 +123,7 @@ async def test_the_mouse_marks_nothing_by_itself_and_opens_rooms(workspace: Work
         await until(pilot, lambda: name_of(app) == "ReviewScreen")
         await pilot.click("#top-bar", offset=(1, 0))
         await until(pilot, lambda: name_of(app) == "HelpScreen")
-        assert not session_of(pilot).marked
+        assert not session_of(pilot).marks.targets
 
 
 async def test_quitting_during_a_run_is_asked_and_keeps_what_came(workspace: Workspace) -> None:
@@ -248,7 +248,7 @@ async def test_a_key_meant_for_the_card_before_is_not_taken_for_the_new_one(
         session.rows[target] = replace(row, packed=turned)
         from amx_tui.commands.model import RowsChanged
 
-        session._tell(RowsChanged((target,), by_reviewer=False))
+        session.listeners.tell(RowsChanged((target,), by_reviewer=False))
         await pilot.press("1")
         await pilot.pause()
         assert session.rows[target].decision is None
@@ -339,7 +339,7 @@ async def test_the_first_press_of_privacy_sends_less(workspace: Workspace) -> No
         await pilot.press("d")
         await until(pilot, lambda: name_of(app) == "DraftScreen")
         await pilot.press("v")
-        assert session_of(pilot).privacy is Privacy.METADATA
+        assert session_of(pilot).evidence.privacy is Privacy.METADATA
 
 
 async def test_described_columns_are_drafted_again_only_on_a_key(workspace: Workspace) -> None:

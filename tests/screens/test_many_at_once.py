@@ -98,7 +98,7 @@ async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
     """A thread makes it; its rows are those of now all the while, and then the cursor is at what is left."""
     monkeypatch.setattr(review_following, "MADE_AT_ONCE", 3)
     monkeypatch.setattr(review_following, "TOLD_AT_ONCE", 3)
-    monkeypatch.setattr("amx_tui.commands.session._MANY", 3)
+    monkeypatch.setattr("amx_tui.commands.reviewing._MANY", 3)
     goes_on = threading.Event()
     goes_on.set()
 

@@ -202,11 +202,11 @@ async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
     async with app.run_test(size=(140, 40)) as pilot:
         await open_draft(pilot)
         await run_to_its_end(pilot)
-        again = [asyncio.create_task(app.session.retry()) for _ in range(2)]
+        again = [asyncio.create_task(app.session.runner.retry()) for _ in range(2)]
         with pytest.raises(Problem, match="going already"):
             await again[1]
         assert await again[0]
-        await app.session.stop()
+        await app.session.runner.stop()
 
 
 async def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
@@ -218,10 +218,10 @@ async def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
         await open_draft(pilot)
         await run_to_its_end(pilot)
         sent = len(server.calls)
-        again = asyncio.create_task(app.session.retry())
+        again = asyncio.create_task(app.session.runner.retry())
         await asyncio.sleep(0)
-        assert app.session.is_starting
-        await app.session.stop()
+        assert app.session.runner.is_starting
+        await app.session.runner.stop()
         assert not app.session.is_running
         with pytest.raises(Problem, match="stopped before it began"):
             await again
@@ -274,7 +274,7 @@ async def test_what_another_process_drafted_meanwhile_is_not_paid_again(
     async with app.run_test(size=(140, 40)) as pilot:
         await open_draft(pilot)
         await run_to_its_end(pilot)
-        missing = await app.session.missing_of(1)
+        missing = await app.session.unfinished.missing_of(1)
         assert len(missing) == 2
         await open_rest_from_history(pilot)
         other = Store(two_tables.store.path)
@@ -331,7 +331,7 @@ async def test_a_run_that_was_stopped_can_be_gone_on_with_after_a_restart(
         await open_draft(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: drafted(pilot) == 2)
-        await app.session.stop()
+        await app.session.runner.stop()
     two_tables.store.close()
     server.answer = draft
     again = AmxApp(reopened(two_tables, tmp_path))

@@ -37,7 +37,7 @@ async def test_the_legs_of_a_run_share_one_cap(server: ScriptedProvider, tmp_pat
         for _ in range(2):
             board = session_of(pilot).board
             assert board is not None and board.state is RunState.CAPPED
-            await session_of(pilot).retry()
+            await session_of(pilot).runner.retry()
             await until(pilot, lambda: not session_of(pilot).is_running)
         assert server.calls
         (run,) = app.session.workspace.store.runs()
@@ -59,7 +59,7 @@ async def test_a_run_that_goes_on_keeps_its_cap_and_says_what_is_spent(
         await until(pilot, lambda: "stops before $ 0.03" in facts(pilot))
         await run_to_its_end(pilot)
         (run,) = app.session.workspace.store.runs()
-        missing = await app.session.missing_of(run.id)
+        missing = await app.session.unfinished.missing_of(run.id)
         await app.push_screen(DraftScreen(frozenset(missing), run=run.id))
         await until(pilot, lambda: "of it spent" in facts(pilot))
         assert "stops before $ 0.03, $ 0.0" in facts(pilot)
@@ -79,7 +79,7 @@ async def test_without_a_price_no_run_starts_under_a_cap(
         assert type(app.screen).__name__ == "DraftScreen"
         plan = app.screen._draft  # type: ignore[attr-defined]
         with pytest.raises(Problem, match="cap cannot hold"):
-            await app.session.start(plan)
+            await app.session.runner.start(plan)
         assert server.calls == []
 
 

@@ -69,7 +69,7 @@ async def settle(pilot: Pilot[None]) -> None:
     assert isinstance(app, AmxApp)
     await until(pilot, lambda: session_of(pilot).is_whole)
     first = session_of(pilot).catalog.tables[0].target
-    await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(first)))
+    await until(pilot, lambda: bool(session_of(pilot).evidence.at_hand(first)))
     await until(pilot, lambda: bool(app.whereabouts().model))
     await pilot.pause()
 
@@ -93,14 +93,14 @@ def draft_of(workspace: Workspace, tables: Sequence[str]) -> Draft:
     connector = workspace.connector
     assert connector is not None
     session = Session(workspace)
-    catalog = session.catalog = connector.load()
+    catalog = session.opened.catalog = connector.load()
     chosen = [table for table in catalog.tables if table.name in tables]
     return prepare_draft(
         workspace,
         catalog,
-        session.undescribed(chosen),
+        session.marks.undescribed(chosen),
         privacy=Privacy.SHAPES,
-        read_evidence=session.evidence_for,
+        read_evidence=session.evidence.read,
     )
 
 

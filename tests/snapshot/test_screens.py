@@ -94,7 +94,7 @@ def test_a_table_with_a_marked_column_and_its_evidence(
         screen = pilot.app.screen
         assert isinstance(screen, BrowseScreen)
         bseg = next(t for t in session_of(pilot).catalog.tables if t.name == "BSEG")
-        await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(bseg.target)))
+        await until(pilot, lambda: bool(session_of(pilot).evidence.at_hand(bseg.target)))
 
     picture(snap_compare, workspace, size, act)
 
@@ -110,7 +110,7 @@ def test_the_filter_finds_columns_in_all_tables(
         await until(pilot, lambda: screen.listing.hits is not None)
         screen.query_one(Input).cursor_blink = False
         aufko = Target("main", "AUFKO")
-        await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(aufko)))
+        await until(pilot, lambda: bool(session_of(pilot).evidence.at_hand(aufko)))
 
     picture(snap_compare, workspace, size, act)
 
@@ -127,7 +127,7 @@ def test_where_else_a_column_is(
         screen.query_one(Input).cursor_blink = False
         await pilot.press("w")
         t001 = Target("main", "T001")
-        await until(pilot, lambda: bool(session_of(pilot).evidence_at_hand(t001)))
+        await until(pilot, lambda: bool(session_of(pilot).evidence.at_hand(t001)))
 
     picture(snap_compare, workspace, size, act)
 
@@ -190,13 +190,13 @@ def streaming(workspace: Workspace) -> Act:
         ]
         for event in events:
             board.apply(event)  # type: ignore[arg-type]
-        session.draft, session.board = draft, board
-        session.texts = {batch.number: BatchTexts() for batch in batches}
-        session.texts[1].reasoning.add(
+        session.runner.draft, session.runner.board = draft, board
+        session.runner.texts = {batch.number: BatchTexts() for batch in batches}
+        session.runner.texts[1].reasoning.add(
             "BUKRS is four digits and refers to T001, so it is the company code.\n\n"
             "BELNR counts up within BUKRS and GJAHR: the number of the document.\n"
         )
-        session.run = type("Standing", (), {"countdown": lambda self, batch: Remaining()})()  # type: ignore[assignment]
+        session.runner.run = type("Standing", (), {"countdown": lambda self, batch: Remaining()})()  # type: ignore[assignment]
         await go(pilot, "D", "DraftingScreen")
 
     return act
@@ -320,7 +320,7 @@ def test_review_shows_word_by_word_what_would_change(
 
     session = Session(workspace)
     draft = prepare_draft(
-        workspace, catalog, described, privacy=Privacy.SHAPES, read_evidence=session.evidence_for
+        workspace, catalog, described, privacy=Privacy.SHAPES, read_evidence=session.evidence.read
     )
     record_run(workspace, draft)
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from textual.pilot import Pilot
 
-from amx_tui.commands.account import Account
-from amx_tui.commands.model import Draft
+from amx_tui.commands.model import Account, Draft
 from amx_tui.commands.texts import BatchTexts
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.model import Key
@@ -54,16 +53,16 @@ def standing(draft: Draft, events: Iterable[RunEvent], *, countdown: object = No
 
     async def act(pilot: Pilot[None]) -> None:
         session = session_of(pilot)
-        session.draft, session.board = draft, Board()
+        session.runner.draft, session.runner.board = draft, Board()
         session.board.apply(RunStarted(7, draft.plan, START))
         for batch in draft.plan.batches:
             session.board.apply(BatchStarted(batch.number, START))
         for event in events:
             session.board.apply(event)
-        session.texts = {batch.number: BatchTexts() for batch in draft.plan.batches}
+        session.runner.texts = {batch.number: BatchTexts() for batch in draft.plan.batches}
         if countdown is not None:
             run = type("Standing", (), {"countdown": lambda self, batch: countdown})()
-            session.run = run
+            session.runner.run = run
         await go(pilot, "D", "DraftingScreen")
 
     return act

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from amx_tui.commands.drafting import find_setup
 from amx_tui.commands.model import NotReady
+from amx_tui.commands.setup import find_setup
 from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Config, Key, Profile
