@@ -46,12 +46,12 @@ INKS: dict[str, tuple[str, str]] = {
     "demo": ("$warning", "bold"),
     "here": ("", "bold reverse"),
 }
-_STYLES = {"": ""} | {ink: f"{style} {colour}".strip() for ink, (colour, style) in INKS.items()}
+STYLES = {"": ""} | {ink: f"{style} {colour}".strip() for ink, (colour, style) in INKS.items()}
 
 
 def content(line: Line) -> Content:
     """The pieces as Textual content: cleaned, and never parsed as markup."""
-    return Content.assemble(*((clean(words), _STYLES[ink]) for words, ink in line))
+    return Content.assemble(*((clean(words), STYLES[ink]) for words, ink in line))
 
 
 def lines(*rows: Line) -> Content:

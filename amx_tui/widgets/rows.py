@@ -18,11 +18,12 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from amx_tui.base.text import clean
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.plain import INKS, Framed, Line, Piece
+from amx_tui.widgets.plain import STYLES, Framed, Line, Piece
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,25 +35,9 @@ class Inked(Framed, ScrollView, can_focus=False):
     """A view that draws its own lines with the inks of `amx_tui.widgets.plain`, and only those that
     look otherwise than before: drawing is what costs."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in (*INKS, "cursor")}
-    DEFAULT_CSS = (
-        """
-    Inked {
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        & > .ink--cursor { background: $panel; }
-        &:focus > .ink--cursor { background: $primary-muted; text-style: bold; }
-        &:nocolor:focus > .ink--cursor { text-style: reverse; }
+    DEFAULT_CSS = """
+    Inked { overflow-x: hidden; scrollbar-size-vertical: 1; }
     """
-        + "".join(
-            f"& > .ink--{ink} {{"
-            + (f" color: {colour};" if colour else "")
-            + (f" text-style: {style};" if style else "")
-            + " }\n"
-            for ink, (colour, style) in INKS.items()
-        )
-        + "}"
-    )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -134,8 +119,15 @@ class Inked(Framed, ScrollView, can_focus=False):
         return self.scrollable_content_region.width
 
     def ink(self, name: str) -> Style:
+        """How words of an ink differ from plain ones."""
         if name not in self._inks:
-            self._inks[name] = self.get_component_rich_style(f"ink--{name}", partial=True)
+            # Not classes of components: Textual (8.2.8) finds the rules of each of these anew for each
+            # view whenever a screen is shown, which took longer than all else.
+            ink = VisualStyle.parse(STYLES[name])
+            over = (VisualStyle(background=self.visual_style.background) + ink).rich_style
+            self._inks[name] = Style(
+                color=over.color, bold=ink.bold, reverse=ink.reverse, strike=ink.strike
+            )
         return self._inks[name]
 
     def hold(self, count: int) -> None:
@@ -200,6 +192,14 @@ class RowList(Inked, can_focus=True):
     message `Moved`, which comes when the cursor was drawn already: what it changes is drawn along with it."""
 
     BINDINGS = bindings_of("list")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor"}
+    DEFAULT_CSS = """
+    RowList {
+        & > .rows--cursor { background: $panel; }
+        &:focus > .rows--cursor { background: $primary-muted; text-style: bold; }
+        &:nocolor:focus > .rows--cursor { text-style: reverse; }
+    }
+    """
 
     class Moved(Message):
         """The cursor stands on another row, or the row under it is another one."""
@@ -312,7 +312,9 @@ class RowList(Inked, can_focus=True):
             if self._count == 0 and y < len(words := self._empty.split("\n")):
                 return self.strip_of([(" " + words[y], "dim")], width)
             return Strip.blank(width, self.base)
-        base = self.base + self.ink("cursor") if index == self.cursor else self.base
+        base = self.base
+        if index == self.cursor:
+            base += self.get_component_rich_style("rows--cursor", partial=True)
         return self.strip_of(self._seen[y], width, base)
 
     def on_click(self, event: events.Click) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
+from textual.color import Color
 
 from amx_tui.base.text import clean
 from amx_tui.widgets.plain import fit_name
@@ -21,7 +22,7 @@ class ListApp(App[None]):
         self._height = height
 
     def compose(self) -> ComposeResult:
-        rows = RowList(lambda index, width: [(f"row {index}", "")])
+        rows = RowList(lambda index, width: [(f"row {index}", "dim")])
         rows.styles.height = self._height
         yield rows
 
@@ -90,3 +91,18 @@ def test_a_name_keeps_its_end_and_fills_its_room(name: str, width: int) -> None:
     assert clean(name).endswith(kept)
     if cell_len(clean(name)) > width > 3:
         assert fitted.startswith("…") and cell_len(kept) >= width - 3
+
+
+async def test_quiet_words_can_be_read_in_dark_and_light_themes() -> None:
+    app = ListApp(6)
+    async with app.run_test(size=(40, 10)) as pilot:
+        for theme in ("textual-dark", "textual-light", "catppuccin-latte", "solarized-light"):
+            app.theme = theme
+            await pilot.pause()
+            rows = app.query_one(RowList)
+            words = rows.base + rows.ink("dim")
+            assert words.color is not None and words.bgcolor is not None
+            colours = [
+                Color.from_rich_color(one).brightness for one in (words.color, words.bgcolor)
+            ]
+            assert abs(colours[0] - colours[1]) > 0.4, theme
