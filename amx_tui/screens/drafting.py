@@ -54,7 +54,7 @@ STATES: dict[BatchState, tuple[str, str]] = {
     BatchState.CONNECTING: ("◌", "accent"),
     BatchState.WAITING: ("◔", "accent"),
     BatchState.THINKING: ("◑", "accent"),
-    BatchState.ANSWERING: ("◕", "new"),
+    BatchState.ANSWERING: ("◕", "good"),
     BatchState.RETRYING: ("◷", "warn"),
     BatchState.FINISHED: ("✓", "good"),
     BatchState.FAILED: ("✗", "bad"),

@@ -22,6 +22,8 @@ from amx_tui.widgets.words import moment
 
 # An alternative's text stands this far to the right.
 INDENT = 4
+# The share of words that two texts have in common from which on a change of one into the other is shown.
+ALIKE = 0.5
 
 
 def card_of(
@@ -136,11 +138,15 @@ def alternative_lines(
 
 
 def difference(old: str, new: str) -> list[Piece]:
-    """Word by word: what goes, what comes, what stays."""
+    """Word by word: what goes, what comes, what stays. Of texts that have little in common, all of one and
+    then all of the other: who reads both word for word mixed reads neither."""
     before, after = old.split(" "), new.split(" ")
     pieces: list[Piece] = []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for kind, a, b, c, d in matcher.get_opcodes():
+    steps = matcher.get_opcodes()
+    if matcher.ratio() < ALIKE:
+        steps = [("replace", 0, len(before), 0, len(after))]
+    for kind, a, b, c, d in steps:
         if kind == "equal":
             pieces.append((" ".join(before[a:b]) + " ", ""))
             continue

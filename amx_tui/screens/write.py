@@ -156,7 +156,7 @@ class WriteScreen(Room):
         old = entry.present if isinstance(entry, PendingChange) else change.old
         rows: list[Line] = [
             [("old  ", "dim"), (one_line(old or "–"), "old" if old else "dim")],
-            [("new  ", "dim"), (one_line(change.new or "–"), "new")],
+            [("new  ", "dim"), (one_line(change.new or "–"), "good")],
         ]
         result = self._results.get(change.target)
         if result is not None:

@@ -42,7 +42,7 @@ INKS: dict[str, tuple[str, str]] = {
     "warn": ("$warning", ""),
     "bad": ("$error", ""),
     "old": ("$text-muted", "strike"),
-    "new": ("$success", ""),
+    "new": ("$success", "underline"),
     "demo": ("$warning", "bold"),
     "here": ("", "bold reverse"),
 }

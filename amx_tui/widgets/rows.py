@@ -126,7 +126,11 @@ class Inked(Framed, ScrollView, can_focus=False):
             ink = VisualStyle.parse(STYLES[name])
             over = (VisualStyle(background=self.visual_style.background) + ink).rich_style
             self._inks[name] = Style(
-                color=over.color, bold=ink.bold, reverse=ink.reverse, strike=ink.strike
+                color=over.color,
+                bold=ink.bold,
+                reverse=ink.reverse,
+                strike=ink.strike,
+                underline=ink.underline,
             )
         return self._inks[name]
 
