@@ -1,4 +1,5 @@
-"""The one place where the environment of every test is made: empty home, no colour wishes, UTC."""
+"""The one place where the environment of every test is made: empty home, no colour wishes, UTC; and where
+no test depends on how fast a machine is today."""
 
 from __future__ import annotations
 
@@ -8,6 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from textual import _wait
+
+# How long the making of an example, or a test of it, took says nothing about the program.
+settings.register_profile("amx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("amx")
+
+# Textual's pilot waits after each key until the process took next to no processor for 20 ms, while a
+# stream is drawn for a second. Our tests wait for what they want to see; its wait is only made shorter
+# here (seconds): half of what the tests of screens took was that.
+_wait.SLEEP_GRANULARITY = 0.005
+_wait.SLEEP_IDLE = 0.001
 
 _REMOVED = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMUX")
 _KEYS = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY", "MOONSHOT_API_KEY")

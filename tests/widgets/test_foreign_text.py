@@ -16,6 +16,7 @@ from amx_tui.base.text import clean, one_line
 from amx_tui.widgets.plain import Plain, entitle, fit, say
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.stream_view import StreamView, wrap
+from tests.snapshot.conftest import until
 
 PACKAGE = Path(amx_tui.__file__).parent
 HOSTILE = (
@@ -134,14 +135,11 @@ async def test_hostile_names_are_shown_as_they_are_and_crash_nothing() -> None:
             stream.append(text)
         stream.append("x" * 100_000)  # an answer without a space
         stream.append("\n\tend")
-        await pilot.pause()
-        stream._flush()
-        await pilot.pause()
+        await until(pilot, lambda: stream.text.endswith("\n end"))
         shown = "\n".join(
             "".join(s.text for s in strip) for strip in app.screen._compositor.render_strips()
         )
         assert "[/bold]" in shown and "[@click=quit]x[/]" in shown
-        assert stream.text.endswith("\n end")
 
 
 async def test_the_text_follows_its_end_until_the_reader_scrolls_away() -> None:
