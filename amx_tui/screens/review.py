@@ -185,7 +185,9 @@ class ReviewScreen(Room):
         # A new draft of the same one was sent other things. What is drawn ahead looks at nothing.
         if (row.target, row.run) != self._read and is_seen(self):
             self._read = (row.target, row.run)
-            self.do(partial(self.session.read_sent, row), only="sent")
+            # Behind the frame: a thread that works at the same time makes it later.
+            look = partial(self.session.read_sent, row)
+            self.call_after_refresh(partial(self.do, look, only="sent"))
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, self.session.index.name_of(row.target))
         now = self.session.catalog.comment(row.target)
