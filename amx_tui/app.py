@@ -339,6 +339,7 @@ class AmxApp(App[None]):
         if not review.is_running:
             # What `push_screen` begins with; Textual (8.2.8) has no public way to it.
             await self._get_screen(review)[1]
+        review.draw_ahead()
 
     async def _offer_to_go_on(self) -> None:
         if self.session.is_running:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Plain, entitle
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Dialog[str | None]):
     """Dismissed with the text, or None. `check` says what is wrong with a text, "" where nothing is."""
 
     BINDINGS = bindings_of("ask")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
@@ -14,6 +13,7 @@ from amx_tui.drafting.model import Band, Signal
 from amx_tui.review.model import ReviewRow, Verdict
 from amx_tui.screens.review_listing import Confidences
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -22,7 +22,7 @@ from amx_tui.widgets.signs import BANDS
 MOST_LINES = 20
 
 
-class BulkDialog(ModalScreen[Verdict]):
+class BulkDialog(Dialog[Verdict]):
     """Dismissed with what is decided of all `rows`, or None. Where that is to accept, each gets its first
     alternative, and those without one stay undecided."""
 

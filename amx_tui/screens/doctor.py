@@ -12,7 +12,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.commands.doctor import Visit, examine, hosts_to_ask
 from amx_tui.commands.doctor_machine import terminal_of
@@ -22,6 +21,7 @@ from amx_tui.commands.model import Check, State
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
@@ -225,7 +225,7 @@ class DoctorScreen(Room):
         self.desk.go("browse")
 
 
-class Finding(ModalScreen[None]):
+class Finding(Dialog[None]):
     """One line of the report, whole."""
 
     BINDINGS = bindings_of("finding")

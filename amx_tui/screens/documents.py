@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.commands.documents import standing_words
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Plan
 from amx_tui.evidence.model import Passage, Reading, Standing
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle
 from amx_tui.widgets.stream_view import StreamView
@@ -39,7 +39,7 @@ def sent_line(passages: Sequence[Passage]) -> Line:
     return [("docs     ", "dim"), (places + more, ""), (" (p)", "dim")]
 
 
-class PassagesDialog(ModalScreen[None]):
+class PassagesDialog(Dialog[None]):
     """The passages themselves, as they were sent."""
 
     BINDINGS = bindings_of("passages")

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from amx_tui.base.problem import Problem
@@ -14,11 +13,12 @@ from amx_tui.base.text import clean
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import tell
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import entitle, say
 
 
-class Editor(ModalScreen[bool]):
+class Editor(Dialog[bool]):
     """Stays until `keep` has kept the text, or the person leaves it; dismissed with whether it was kept."""
 
     BINDINGS = bindings_of("editor")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
 from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -37,7 +37,7 @@ def places_of(index: CatalogIndex, target: Target) -> list[Place]:
     ]
 
 
-class ElsewhereDialog(ModalScreen[Target]):
+class ElsewhereDialog(Dialog[Target]):
     """Dismissed with the one that was chosen."""
 
     BINDINGS = bindings_of("elsewhere")

@@ -8,11 +8,11 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from amx_tui.review.exports.formats import FORMATS
 from amx_tui.review.exports.material import What
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -28,7 +28,7 @@ class ExportWish:
 _WORDS = {What.DECIDED: "decided texts only", What.ALL: "the whole catalog"}
 
 
-class ExportDialog(ModalScreen[ExportWish | None]):
+class ExportDialog(Dialog[ExportWish | None]):
     """`stem` is the file's name without its ending, as it is offered."""
 
     BINDINGS = bindings_of("export")

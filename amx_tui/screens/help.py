@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.actions import Action, actions_of, keys_of
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """For the room that was on the screen."""
 
     BINDINGS = bindings_of("help")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup, VerticalScroll
-from textual.screen import ModalScreen
 
 from amx_tui.base.problem import Problem
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle
 
 
-class Notice(ModalScreen[None]):
+class Notice(Dialog[None]):
     """What, why, and what to do."""
 
     BINDINGS = bindings_of("notice")

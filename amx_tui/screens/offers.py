@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.commands.model import Offer
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -43,7 +43,7 @@ def offer_lines(own: Offer, offers: Sequence[Offer], targets: int) -> list[Line]
     return lines
 
 
-class OffersDialog(ModalScreen[str]):
+class OffersDialog(Dialog[str]):
     """Dismissed with the name of the chosen profile, or None."""
 
     BINDINGS = bindings_of("offers")

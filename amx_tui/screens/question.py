@@ -7,14 +7,15 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle
 
 
-class Question(ModalScreen[bool]):
+class Question(Dialog[bool]):
     """Dismissed with True for yes. `rows` stand below the title."""
 
     BINDINGS = bindings_of("question")

@@ -30,6 +30,7 @@ from amx_tui.widgets.line_input import FilterInput
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Frame, Line, entitle, say
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.seen import is_seen
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
@@ -71,6 +72,10 @@ class ReviewScreen(Room):
         """Makes a long list before anybody asks for it, so that the key that does shows it at once."""
         self.listen()
         await self._following.prepare()
+
+    def draw_ahead(self) -> None:
+        super().draw_ahead()
+        self._is_new = True  # nobody saw it
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -177,9 +182,12 @@ class ReviewScreen(Room):
             self._current = row.target
             self._marked = 0
             card.jump(0)
-        if (row.target, row.run) != self._read:  # a new draft of the same one was sent other things
+        # A new draft of the same one was sent other things. What is drawn ahead looks at nothing.
+        if (row.target, row.run) != self._read and is_seen(self):
             self._read = (row.target, row.run)
-            self.do(partial(self.session.read_sent, row), only="sent")
+            # Behind the frame: a thread that works at the same time makes it later.
+            look = partial(self.session.read_sent, row)
+            self.call_after_refresh(partial(self.do, look, only="sent"))
         self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, self.session.index.name_of(row.target))
         now = self.session.catalog.comment(row.target)

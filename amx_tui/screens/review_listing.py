@@ -95,7 +95,10 @@ class Suggestions:
         self._numbers: dict[Target, int] = {}
         self._targets: list[Target] = []
         self._rows: list[ReviewRow] = []  # as they were when they were entered
-        self._texts: list[str] = []  # all that a filter by text looks at, in small letters
+        # What a filter by text looks at, in small letters: where a row is, and what is said of it.
+        self._paths: list[str] = []
+        self._said: list[str] = []
+        self._words: set[str] = set()  # all that are said of any row
         self._measures = array("d")  # what the order goes by, then
         self._places = array("Q")  # where it stands in the catalog
         self._states = bytearray()
@@ -226,19 +229,22 @@ class Suggestions:
         table, column = session.index.place_of(target)
         measure, place = _MEASURES[self.wanted.order](row), table << 32 | column
         state = _CODES[self.state_of(row)]
+        words = _words_of(row)
+        self._words |= words.keys()
         number = self._numbers.get(target)
         if number is None:
             number = self._numbers[target] = len(self._targets)
             self._targets.append(target)
             self._rows.append(row)
-            self._texts.append(_text_of(row))
+            self._paths.append(f"{target.schema}.{target.path}".lower())
+            self._said.append(" ".join(words))
             self._measures.append(measure)
             self._places.append(place)
             self._states.append(state)
             self._confidences.append(code)
             self._redrafted.append(row.is_redrafted)
         else:
-            self._rows[number], self._texts[number] = row, _text_of(row)
+            self._rows[number], self._said[number] = row, " ".join(words)
             self._measures[number], self._places[number] = measure, place
             self._states[number], self._confidences[number] = state, code
             self._redrafted[number] = row.is_redrafted
@@ -268,9 +274,13 @@ class Suggestions:
     def _fitting(self, numbers: array[int]) -> array[int]:
         """One wish after the other: each is then a loop that costs a hundredth of a second."""
         wanted, fitting = self.wanted, list(numbers)
-        texts, targets = self._texts, self._targets
+        paths, said, targets = self._paths, self._said, self._targets
         for word in wanted.words.lower().split():
-            fitting = [number for number in fitting if word in texts[number]]
+            # A name is mostly what no text has: then the texts, which are most of it, need no look.
+            if any(word in known for known in self._words):
+                fitting = [n for n in fitting if word in paths[n] or word in said[n]]
+            else:
+                fitting = [number for number in fitting if word in paths[number]]
         if wanted.state is not None:
             states, state = self._states, _CODES[wanted.state]
             fitting = [number for number in fitting if states[number] == state]
@@ -318,12 +328,11 @@ def _with_words(wanted: Wanted, words: str) -> Wanted:
     return replace(wanted, words=words)
 
 
-def _text_of(row: ReviewRow) -> str:
-    """Each word once: what is looked for has no spaces, and alternatives share most of their words."""
-    target = row.target
+def _words_of(row: ReviewRow) -> dict[str, None]:
+    """Each word once, in small letters: what is looked for has no spaces, and alternatives share most of
+    their words."""
     texts = [alternative.text for alternative in row.suggestion.alternatives]
-    said = " ".join([f"{target.schema}.{target.path}", *texts, decided_text(row)])
-    return " ".join(dict.fromkeys(said.lower().split()))
+    return dict.fromkeys(" ".join([*texts, decided_text(row)]).lower().split())
 
 
 def decided_text(row: ReviewRow) -> str:

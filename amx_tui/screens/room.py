@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
+from textual import events, on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -71,6 +72,7 @@ class Room(Screen[None]):
         self._is_stale = True
         self._made_way = False
         self._is_retired = False
+        self._styled_for: object = None  # the conditions under which it was left
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -163,7 +165,33 @@ class Room(Screen[None]):
     def on_screen_resume(self) -> None:
         self.show_now()
 
+    @on(events.ScreenResume)
+    def _keep_styles(self, event: events.ScreenResume) -> None:
+        # Textual works out all styles of a screen that is shown again, and draws most of it anew for that.
+        event.refresh_styles = self._styled_for != self._style_conditions
+
+    @property
+    def _style_conditions(self) -> object:
+        """What the styles of a room depend on beside its own widgets, which tell of themselves."""
+        return self.app.theme, self.app.app_focus
+
+    def draw_ahead(self) -> None:
+        """Does for a room that is mounted and was never shown what takes long when it is shown for the first
+        time: styles, layout, and drawing all that is seen then."""
+        if self._styled_for is not None or is_seen(self):
+            return
+        if self.AUTO_FOCUS:
+            self.set_focus(self.query_one(self.AUTO_FOCUS))
+        self.update_node_styles(animate=False)
+        self._styled_for = self._style_conditions
+        # Textual (8.2.8) has no public way to lay out and draw what is not shown.
+        self._refresh_layout(self.app.size)
+        self.show_state()
+        self._refresh_layout(self.app.size)  # with the scroll bars of what there is
+        self._compositor.render_full_update().render_segments(self.app.console)
+
     def on_screen_suspend(self) -> None:
+        self._styled_for = self._style_conditions
         if self not in self.app.screen_stack and not self.app.is_screen_installed(self):
             # It is taken away for good. Textual ends its work only after its widgets are gone, and
             # what is waited for, such as a slow keyring, may come in between.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
 from amx_tui.review.model import NewDecision, State, Verdict
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -18,7 +18,7 @@ from amx_tui.widgets.rows import RowList
 MOST_LINES = 18
 
 
-class SameNameDialog(ModalScreen[list[NewDecision]]):
+class SameNameDialog(Dialog[list[NewDecision]]):
     """Dismissed with the decisions, or None; `previous` is the caller's to fill in. At first those
     are chosen that have the type of `target`, no description and no decision."""
 

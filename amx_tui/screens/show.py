@@ -9,7 +9,6 @@ from typing import TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
-from textual.screen import ModalScreen
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
@@ -17,6 +16,7 @@ from amx_tui.drafting.model import Band
 from amx_tui.review.model import State
 from amx_tui.screens.review_listing import Kind, Order, Wanted
 from amx_tui.widgets.bars import KeyBar
+from amx_tui.widgets.dialog import Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -36,7 +36,7 @@ class Choice:
     heading: str = ""
 
 
-class ShowDialog(ModalScreen[None]):
+class ShowDialog(Dialog[None]):
     """`choose` is called with what is wanted after every choice."""
 
     BINDINGS = bindings_of("show")

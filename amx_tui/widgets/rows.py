@@ -6,7 +6,7 @@ it does not know. (Textual's own lists stall at 10 000 rows: measured in 8.2.8.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +17,7 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widget import Widget
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 Draw = Callable[[int, int], Line]
+# What the drawing of a row depends on: whether the cursor is there, its cells, its pieces.
+_Look = tuple[bool, int, tuple[Piece, ...]]
+# Rows that are kept as they were drawn: those of a tall screen, and some that left it.
+MOST_KEPT = 256
 
 
 class Inked(Framed, ScrollView, can_focus=False):
@@ -42,6 +47,8 @@ class Inked(Framed, ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawn: dict[int, object] = {}  # what each line of the screen showed when it was drawn
+        self._kept: dict[int, Strip] = {}  # and how, of a view that is bare
+        self._kept_width = 0
         # Textual works both out anew for each line that it draws.
         self._base: Style | None = None
         self._inks: dict[str, Style] = {}
@@ -74,7 +81,35 @@ class Inked(Framed, ScrollView, can_focus=False):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         with self._measuring():
-            return super().render_lines(crop)
+            return self._bare_lines(crop) if self._is_bare else super().render_lines(crop)
+
+    @property
+    def _is_bare(self) -> bool:
+        """Nothing is drawn round its lines or over them."""
+        styles = self.styles
+        return (
+            not (styles.gutter or styles.outline or styles.tint.a or styles.has_rule("hatch"))
+            and styles.text_opacity == self.opacity == 1
+        )
+
+    def _bare_lines(self, crop: Region) -> list[Strip]:
+        """Of these Textual looks up border and padding for each line, and cuts and encodes it anew: that takes
+        longer than to draw it. A strip that is the same one as before is neither cut nor encoded again."""
+        width = self.size.width
+        if width != self._kept_width:
+            self._kept_width = width
+            self._kept.clear()
+        background, filters = self.background_colors[1], self.get_line_filters()
+        strips = []
+        for y in crop.line_range:
+            strip = self._kept.get(y)
+            if strip is None:
+                strip = self.render_line(y).adjust_cell_length(width, self.base)
+                self._kept[y] = strip
+            for line_filter in filters:
+                strip = strip.apply_filter(line_filter, background)
+            strips.append(strip.crop(crop.x, crop.right))
+        return strips
 
     @contextmanager
     def _measuring(self) -> Iterator[None]:
@@ -94,6 +129,9 @@ class Inked(Framed, ScrollView, can_focus=False):
     ) -> Self:
         if not regions:  # other colours, perhaps
             self._forget_colours()
+        for region in regions:
+            for y in region.line_range:
+                self._kept.pop(y, None)
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def notify_style_update(self) -> None:
@@ -103,6 +141,7 @@ class Inked(Framed, ScrollView, can_focus=False):
     def _forget_colours(self) -> None:
         self._base = None
         self._inks.clear()
+        self._kept.clear()
 
     @property
     def base(self) -> Style:
@@ -145,7 +184,11 @@ class Inked(Framed, ScrollView, can_focus=False):
             self.virtual_size = size
             return
         self.set_reactive(Widget.virtual_size, size)
-        self._scroll_update(size)
+        if not self.show_vertical_scrollbar or count <= self.container_size.height:
+            self._scroll_update(size)  # the bar comes or goes
+        self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        if self.show_vertical_scrollbar:
+            _change_bar(self.vertical_scrollbar, count, self.scroll_y)
 
     def jump(self, y: float) -> None:
         """Scrolls there at once; Textual's own `scroll_to` waits for the next refresh."""
@@ -155,7 +198,8 @@ class Inked(Framed, ScrollView, can_focus=False):
         """In the place of Textual's own, which draws all lines again: where rows came in above those
         that are seen, these are the same as before."""
         if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.position = new_value
+            bar = self.vertical_scrollbar
+            _change_bar(bar, bar.window_virtual_size, new_value)
         if round(old_value) != round(new_value) and not self._is_shown_soon:
             self.refresh_changed()
 
@@ -171,6 +215,26 @@ class Inked(Framed, ScrollView, can_focus=False):
             segments.append(Segment(words, base + self.ink(ink) if ink else base))
             used += cell_len(words)
         return Strip(segments, used).adjust_cell_length(width, base)
+
+
+def _change_bar(bar: ScrollBar, count: int, position: float) -> None:
+    """Draws those lines of the bar again that look otherwise with `count` lines to scroll through and `position`
+    above those that are seen; in a long list that is mostly none. Textual itself draws all of them, which takes as
+    long as the list."""
+
+    def look() -> Sequence[Segment]:
+        height, window = bar.size.height, bar.window_size
+        return bar.renderer.render_bar(
+            height, bar.window_virtual_size, window, bar.position
+        ).segments
+
+    before = look()
+    bar.set_reactive(ScrollBar.window_virtual_size, count)
+    bar.set_reactive(ScrollBar.position, bar.validate_position(position))
+    after = look()
+    for y in range(bar.size.height):
+        if before[y : y + 1] != after[y : y + 1]:
+            bar.refresh(Region(0, y, bar.size.width, 1))
 
 
 class HeadLine(Inked):
@@ -234,7 +298,9 @@ class RowList(Inked, can_focus=True):
         self._count = 0
         self._empty = empty
         self.cursor = 0
-        self._seen: dict[int, tuple[Piece, ...]] = {}  # the pieces of each line of the screen
+        self._seen: dict[int, _Look] = {}  # what each line of the screen looks like
+        # The same strip for what looks the same: where the list scrolls, its rows only change places.
+        self._rows: dict[_Look, Strip] = {}
 
     def show(
         self,
@@ -304,22 +370,30 @@ class RowList(Inked, can_focus=True):
 
     def look(self, y: int) -> object:
         index = y + self.scroll_offset.y
-        if index >= self._count:
-            return self._empty if not self._count else None
-        pieces = self._seen[y] = tuple(self._draw(index, self.room))
-        return index == self.cursor, self.room, pieces
+        if index < self._count:
+            look = index == self.cursor, self.room, tuple(self._draw(index, self.room))
+        else:
+            words = "" if self._count else "".join(self._empty.split("\n")[y : y + 1])
+            look = False, self.room, ((f" {words}", "dim"),) if words else ()
+        self._seen[y] = look
+        return look
 
     def draw(self, y: int) -> Strip:
-        index = y + self.scroll_offset.y
-        width = self.room
-        if index >= self._count:
-            if self._count == 0 and y < len(words := self._empty.split("\n")):
-                return self.strip_of([(" " + words[y], "dim")], width)
-            return Strip.blank(width, self.base)
-        base = self.base
-        if index == self.cursor:
-            base += self.get_component_rich_style("rows--cursor", partial=True)
-        return self.strip_of(self._seen[y], width, base)
+        look = self._seen[y]
+        strip = self._rows.get(look)
+        if strip is None:
+            is_at_cursor, width, pieces = look
+            base = self.base
+            if is_at_cursor:
+                base += self.get_component_rich_style("rows--cursor", partial=True)
+            if len(self._rows) >= MOST_KEPT:
+                self._rows.clear()
+            strip = self._rows[look] = self.strip_of(pieces, width, base)
+        return strip
+
+    def _forget_colours(self) -> None:
+        super()._forget_colours()
+        self._rows.clear()
 
     def on_click(self, event: events.Click) -> None:
         index = event.y + self.scroll_offset.y
