@@ -13,6 +13,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
 from amx_tui.shell.plain import (
     DONE,
+    USUAL,
     Opened,
     add_targets,
     answer,
@@ -43,6 +44,7 @@ def run(words: Sequence[str]) -> int:
         "review",
         "Asks of each suggestion what becomes of it, one after another. Each decision is kept at once.",
         f"commands, each followed by Enter:\n{_VERBS}\n",
+        otherwise=USUAL,
     )
     add_targets(parser, "review only these: TABLE, TABLE.COLUMN (default: whatever is to do)")
     parser.add_argument("--all", action="store_true", help="also what is decided already")

@@ -50,6 +50,18 @@ def command(*words: str | Path, typed: str = "", status: int = 0) -> str:
     return said
 
 
+def output_of(*words: str | Path, **environ: str) -> bytes:
+    """The bytes on the standard output."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
 def document(*words: str | Path, status: int = 0) -> Any:
     """The JSON on the standard output."""
     done = subprocess.run(
@@ -331,3 +343,45 @@ def test_documents_go_along_as_they_do_on_the_screen(
     assert "documents and code: 1 passage of 1 file goes along" in asked
     shown = command("draft", legacy, "BKPF.WAERS", "--dry-run", "--privacy", "metadata")
     assert "fi.md" not in shown and "currency of the document" not in shown
+
+
+def test_an_export_goes_to_the_output_as_it_would_into_a_file(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    command("review", legacy, typed="o\nWährung 🎉 客户\n")
+    out = legacy.with_name("x.csv")
+    command("export", legacy, "--format", "csv", "--output", out)
+    # Whatever the terminal can show: it is a file that somebody redirects.
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    for place in ("-", "/dev/stdout"):
+        printed = output_of("export", legacy, "--format", "csv", "--output", place, **latin)
+        assert printed == out.read_bytes()
+    (one,) = json.loads(output_of("review", legacy, "--json", **latin))["suggestions"]
+    assert one["text"] == "Währung 🎉 客户"
+    said = command("export", legacy, "--format", "csv", "--output", "-", "--json", status=2)
+    assert "--json" in said
+
+
+def test_without_a_name_the_active_connection_is_meant_or_else_the_file_opened_last(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    said = command("history", status=2)
+    assert "Name a DATABASE" in said and "no active connection" in said
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    assert "1 of 1: main.BKPF.WAERS" in command("review", typed="1\n")
+    out = legacy.with_name("schema.yml")
+    said = command("export", "--format", "dbt", "--output", out)
+    assert "1 description written" in said and "legacy.db (sqlite)" in said
+    assert "run 1; " in command("history")
+    # What writes into a database has it named.
+    assert "required: database" in command("apply", "--yes", status=2)
+    other = legacy.with_name("other.db")
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    with profile.open("a") as file:
+        file.write(
+            f"db_profiles:\n  erp: {{backend: sqlite, database: {other}}}\nactive_db_profile: erp\n"
+        )
+    assert "other.db (sqlite): 0 suggestions" in command("review")
