@@ -121,7 +121,7 @@ def _show(entry: PendingChange) -> None:
     if why := _why_not(entry):
         say(f"  left alone: {why}")
     else:
-        say("\n".join(f"  {line}" for line in clean(entry.statement).split("\n")))
+        say("\n".join(f"  {line}" for line in clean(entry.statement).rstrip().split("\n")))
 
 
 def _show_texts(change: Change, present: str | None) -> None:

@@ -300,6 +300,8 @@ def test_an_edit_starts_from_the_text_where_a_line_can_be_edited(
     until("Meaning of WAERS")
     os.write(ours, b", mostly EUR\n")
     until("edited: Meaning of WAERS, mostly EUR")
+    until("That was the last one.")
+    os.write(ours, b"\n")
     assert process.wait(60) == 0
     os.close(ours)
 
@@ -385,3 +387,29 @@ def test_without_a_name_the_active_connection_is_meant_or_else_the_file_opened_l
             f"db_profiles:\n  erp: {{backend: sqlite, database: {other}}}\nactive_db_profile: erp\n"
         )
     assert "other.db (sqlite): 0 suggestions" in command("review")
+
+
+def test_what_was_decided_last_can_be_taken_back_also_behind_the_last_one_and_in_the_next_review(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "BKPF.BUDAT", "--yes")
+    said = command("review", legacy, typed="1\n1\nu\n2\n\n")
+    assert "That was the last one. b goes back, u takes back" in said
+    assert "main.BKPF.WAERS: taken back\n\n2 of 2: main.BKPF.WAERS" in said
+    assert "main.BKPF.WAERS: accepted: Perhaps the code of WAERS" in said
+    assert "review" in command("review", legacy) and "--all" in command("review", legacy)
+    said = command("review", legacy, "--all", typed="u\nq\n")
+    assert "main.BKPF.WAERS: taken back\n\n2 of 2: main.BKPF.WAERS" in said
+    # What this review had not begun with comes to where one is.
+    said = command("review", legacy, typed="u\nq\n")
+    assert "1 of 1: main.BKPF.WAERS" in said
+    assert "main.BKPF.BUDAT: taken back\n\n1 of 2: main.BKPF.BUDAT" in said
+
+
+def test_words_behind_a_command_that_takes_none_decide_nothing(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    said = command("review", legacy, typed="1 2\na b\ns x\no hm\n0\nu 2\nq\n")
+    assert said.count("That is no command. 3 alternatives") == 5
+    assert "There is no alternative 0" in said and "0 decided." in said
