@@ -98,7 +98,8 @@ def export(
         with contextlib.suppress(StoreProblem):
             if not merges:
                 store.record_export(file, _digest(text.encode("utf-8")))
-    return ExportReport(tuple(files), material.texts, material.left_out, made.notes)
+    texts = material.texts - made.left
+    return ExportReport(tuple(files), texts, material.left_out, made.notes)
 
 
 def render(

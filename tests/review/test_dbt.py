@@ -178,6 +178,7 @@ def test_a_description_that_calls_a_doc_block_stays_and_is_told() -> None:
     made = make_models(material({BSEG: "Segments", BUKRS: "Company"}), FULL)
     assert "description: \"{{ doc('bseg') }}\"\n" in made.files[""]
     assert any("BSEG" in note and "Jinja" in note for note in made.notes)
+    assert made.left == 1  # its column is described
     assert '- name: BUKRS\n          description: "Company"' in made.files[""]
     # What an earlier export escaped is no such call.
     old = merged("", {BSEG: "{{ a }}"})
@@ -208,7 +209,7 @@ def test_a_name_that_two_schemas_have_is_no_model() -> None:
         None,
     )
     assert [model["name"] for model in yaml.safe_load(made.files[""])["models"]] == ["U"]
-    assert len(made.notes) == 2
+    assert (len(made.notes), made.left) == (2, 2)
 
 
 def test_a_schema_that_is_spread_over_two_sources_is_found_in_both() -> None:
@@ -281,6 +282,7 @@ def test_a_name_that_the_file_has_for_something_else_is_not_taken_twice_and_told
         "hr is left out: the file has the name hr for something else",
         "sales.BSEG is left out: the file has the name BSEG for something else",
     )
+    assert made.left == 2  # of the three texts
 
 
 def test_the_columns_that_a_version_of_a_model_has_of_its_own_are_described_too() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Column, Table, Target
@@ -73,16 +74,13 @@ def make_models(material: Material, present: str | None) -> Made:
         ExportProblem: as `make_sources` does.
     """
     tables = list(material.tables())
-    names = Counter(table.name for table, _ in tables)
-    several = [dotted(table.target) for table, _ in tables if names[table.name] > 1]
-    notes = [f"{one_line(path)} is left out: another schema has it too" for path in several]
     twins = _twins({table.name for table in material.catalog.tables})
-    models = [
-        _entry(table, columns, material, twins)
-        for table, columns in tables
-        if names[table.name] == 1
-    ]
-    return _made(present, "models", _BUILT, models, notes)
+    models = [_entry(table, columns, material, twins) for table, columns in tables]
+    names = Counter(model.name for model in models)
+    several = [model for model in models if names[model.name] > 1]
+    notes = [f"{one_line(model.path)} is left out: another schema has it too" for model in several]
+    made = _made(present, "models", _BUILT, [m for m in models if names[m.name] == 1], notes)
+    return replace(made, left=made.left + sum(model.texts for model in several))
 
 
 def _made(
@@ -92,8 +90,8 @@ def _made(
     entries: Sequence[Entry],
     notes: Sequence[str],
 ) -> Made:
-    text, kept = merge_into(present or "", section, sections, entries)
-    return Made({"": text}, (*notes, *kept))
+    text, kept, left = merge_into(present or "", section, sections, entries)
+    return Made({"": text}, (*notes, *kept), left)
 
 
 def _twins(names: Collection[str]) -> frozenset[str]:

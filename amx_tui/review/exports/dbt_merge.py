@@ -51,11 +51,17 @@ class Entry:
     has_twin: bool = False
     path: str = ""
 
+    @property
+    def texts(self) -> int:
+        """How many descriptions it has, with those below it."""
+        return bool(self.text) + sum(entry.texts for entry in self.entries)
+
 
 def merge_into(
     text: str, section: str, sections: Sequence[str], entries: Sequence[Entry]
-) -> tuple[str, tuple[str, ...]]:
-    """`text` with the descriptions of `entries`, and in words which were left as they are, and why.
+) -> tuple[str, tuple[str, ...], int]:
+    """`text` with the descriptions of `entries`, in words which were left as they are, and why, and how many
+    descriptions these are.
     Entries are looked for in all `sections`, and new ones go to `section`. What comes out is read
     again, and held against what was there.
 
@@ -77,7 +83,7 @@ def merge_into(
         merge.sections(root, section, sections, entries)
         new = apply(text, merge.splices)
     _hold_against(root, new, merge, section, sections, entries)
-    return new, tuple(merge.notes)
+    return new, tuple(merge.notes), merge.left
 
 
 def _read(text: str) -> Node | None:
@@ -98,6 +104,7 @@ class _Merge:
         self.text = text
         self.splices: list[Splice] = []
         self.notes: list[str] = []
+        self.left = 0  # descriptions that the notes are about
         self._break = line_break(text)
 
     # What is there. ------------------------------------------------------------------------------
@@ -139,6 +146,7 @@ class _Merge:
                 name = one_line(entry.name, 80)
                 why = f"the file has the name {name} for something else"
                 self.notes.append(f"{one_line(entry.path, 120)} is left out: {why}")
+                self.left += entry.texts
             elif not there:
                 fresh.append(entry)
             elif len(there) > 1 and entry.below == "tables":
@@ -163,8 +171,10 @@ class _Merge:
         self._description(item, entry)
         if not entry.entries:
             return
+        left = self.left
         for own in _lists_of_versions(item, entry.below):
             self._entries(own.items, entry.entries)
+        self.left = left  # what a version keeps to itself, the model says all the same
         pair = item.pair(entry.below)
         is_merged = pair is None and _merged(item, entry.below) is not None
         if pair is None and not is_merged:
@@ -200,11 +210,12 @@ class _Merge:
         if said == entry.text:
             return
         if _is_template(said):
-            self._keep(entry, "its description is a Jinja expression")
+            self._keep(replace(entry, entries=()), "its description is a Jinja expression")
         elif said and not entry.is_decided:
             return  # it is described in the file, and nobody decided on another text
         elif value.anchor or value.kind not in (Kind.SCALAR, Kind.ALIAS):
-            self._keep(entry, "its description is shared with other places of the file (&)")
+            why = "its description is shared with other places of the file (&)"
+            self._keep(replace(entry, entries=()), why)
         else:
             self._replace(value, quoted(entry.text))
 
@@ -223,6 +234,8 @@ class _Merge:
             self.splices.append(Splice(content, end, ""))
 
     def _keep(self, entry: Entry, why: str) -> None:
+        """With all that is below it."""
+        self.left += entry.texts
         self.notes.append(f"{one_line(entry.path, 120)} is left as it is: {why}")
 
     # What is new. --------------------------------------------------------------------------------
