@@ -136,9 +136,11 @@ class WriteScreen(Room):
         elif isinstance(listed, PendingChange) and listed.refusal:
             sign, ink = OUTCOMES[Outcome.REFUSED]
             text = listed.refusal
+        elif isinstance(listed, PendingChange) and listed.changed_meanwhile:
+            sign, ink = OUTCOMES[Outcome.CHANGED_MEANWHILE]
         return [
             (f" {sign} ", ink),
-            (fit(change.target.path, path_width), ""),
+            (fit(self._path(change.target), path_width), ""),
             (" ", ""),
             (fit(text, width - path_width - 4), "" if ink == "dim" else ink),
         ]
@@ -172,8 +174,12 @@ class WriteScreen(Room):
                 rows.append([("It will be left alone; review it again.", "warn")])
             rows += [[], [("the statement, word for word", "dim")]]
             rows += [[(line, "")] for line in entry.statement.split("\n")]
-        entitle(self.query_one("#statement"), change.target.path)
+        entitle(self.query_one("#statement"), self._path(change.target))
         text.write_lines(rows)
+
+    def _path(self, target: Target) -> str:
+        """With its schema where there are several, of which more than one may have a table of this name."""
+        return f"{target.schema}.{target.path}" if self.session.index.has_schemas else target.path
 
     @on(RowList.Moved, "#changes")
     def _moved(self) -> None:
@@ -206,11 +212,11 @@ class WriteScreen(Room):
             ],
         ]
         if replaced:
-            rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
+            word = "replaces" if replaced == 1 else "replace"
+            rows.append([(f"{replaced} of them {word} a text that is there now", "warn")])
         if left:
-            rows.append(
-                [(f"{left} stay here: they cannot be written, and the list says why", "warn")]
-            )
+            word = "stays here: it" if left == 1 else "stay here: they"
+            rows.append([(f"{left} {word} cannot be written, and the list says why", "warn")])
         rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
 
         def write(yes: bool | None) -> None:
@@ -270,7 +276,7 @@ class WriteScreen(Room):
                 self.do(self._undo_all)
 
         rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
-        count = f"{len(changes)} target{'s' if len(changes) != 1 else ''}"
+        count = counted(len(changes), "target")
         self.app.push_screen(Question(f"Put the old text of {count} back?", rows), undo)
 
     async def _undo_all(self) -> None:

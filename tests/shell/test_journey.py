@@ -413,3 +413,22 @@ def test_words_behind_a_command_that_takes_none_decide_nothing(
     said = command("review", legacy, typed="1 2\na b\ns x\no hm\n0\nu 2\nq\n")
     assert said.count("That is no command. 3 alternatives") == 5
     assert "There is no alternative 0" in said and "0 decided." in said
+
+
+def test_what_may_not_be_written_is_said_before_anybody_is_asked(
+    tmp_path: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    import duckdb
+
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+    with profile.open("a") as file:
+        file.write(f"db_profiles:\n  dwh: {{backend: duckdb, path: {path}, read_only: true}}\n")
+    command("draft", "dwh", "t.a", "--yes")
+    command("review", "dwh", typed="1\n")
+    said = command("apply", "dwh", status=1)
+    assert "left alone: The connection is set to read_only." in said and "[y/N]" not in said
+    assert "1 will be left alone" in said and "amx-tui export dwh" in said
+    (left,) = document("apply", "dwh", "--yes", status=1)["pending"]
+    assert left["left_alone"] == "The connection is set to read_only."
