@@ -42,10 +42,10 @@ _PRESENT = """
 _LONGEST_COLUMN_COMMENT = 1024
 _LONGEST_TABLE_COMMENT = 2048
 
-_VIEW = "MySQL and MariaDB keep no comments on views. Press x to export it instead."
+_VIEW = "MySQL and MariaDB keep no comments on views. Export it instead (x, or amx-tui export)."
 _REBUILD = (
     "The server would have to rebuild the table for it ({error}), which amx-tui does not do to a "
-    "table in use. Press x to export it instead."
+    "table in use. Export it instead (x, or amx-tui export)."
 )
 _GONE = "It is no longer in the database. Press r to refresh."
 _NO_RIGHT = "{error}. It takes the rights SELECT, LOCK TABLES, ALTER, CREATE and INSERT."
@@ -63,7 +63,7 @@ _WRITE_FAILURES: Mapping[int, tuple[Outcome, str]] = {
     **dict.fromkeys((1044, 1142, 1143, 1227, 1370), (Outcome.REFUSED, _NO_RIGHT)),
     **dict.fromkeys((1290, 1792, 1836), (Outcome.REFUSED, _READS_ONLY)),
     **dict.fromkeys((1300, 1366, 1628, 1629, 3719), (Outcome.REFUSED, _NO_ROOM)),
-    4119: (Outcome.REFUSED, "{error}. Press x to export it instead."),
+    4119: (Outcome.REFUSED, "{error}. Export it instead (x, or amx-tui export)."),
     **dict.fromkeys((1051, 1054, 1146), (Outcome.FAILED, _GONE)),
     **dict.fromkeys(
         TOO_SLOW, (Outcome.FAILED, "It took too long, and was given up. Write again later.")
@@ -283,24 +283,26 @@ def _find_refusal(change: Change, text: TableText) -> str:
     longest = _LONGEST_COLUMN_COMMENT if column else _LONGEST_TABLE_COMMENT
     if len(new) > longest:
         return (
-            f"It has {len(new)} characters; the server keeps at most {longest}. Shorten it, or press "
-            "x to export it instead."
+            f"It has {len(new)} characters; the server keeps at most {longest}. Shorten it, or export "
+            "it instead (x, or amx-tui export)."
         )
     if any(ord(sign) > 0xFFFF for sign in new):
         sign = next(sign for sign in new if ord(sign) > 0xFFFF)
         return (
             f"The server's comments have no room for {one_line(sign)}: they hold the characters up "
-            "to U+FFFF. Edit the text, or press x to export it instead."
+            "to U+FFFF. Edit the text, or export it instead (x, or amx-tui export)."
         )
     if not column:
         return ""
     line = text.columns.get(column)
     if line is None:
-        return "The column's definition could not be read. Press x to export it instead."
+        return (
+            "The column's definition could not be read. Export it instead (x, or amx-tui export)."
+        )
     if line.is_uncertain:
         return (
             "A question mark in the column's definition may stand for a character that the server "
-            "does not show, and would then replace it. Press x to export it instead."
+            "does not show, and would then replace it. Export it instead (x, or amx-tui export)."
         )
     return ""
 

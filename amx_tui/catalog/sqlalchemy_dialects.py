@@ -413,7 +413,7 @@ class SqlalchemyConnector:
 
     @property
     def _refusal(self) -> str:
-        return f"amx-tui only reads {self.dialect} databases. Press x to export it instead."
+        return f"amx-tui only reads {self.dialect} databases. Export it instead (x, or amx-tui export)."
 
     def close(self) -> None:
         self._engine.dispose()

@@ -337,8 +337,8 @@ class SqliteConnector:
         if os.access(folder, os.W_OK | os.X_OK):
             return {}
         why = one_line(
-            f"Nothing can be written into {folder} by you. Check its permissions (ls -ld), or press x "
-            "to export.",
+            f"Nothing can be written into {folder} by you. Check its permissions (ls -ld), or "
+            "export instead (x, or amx-tui export).",
             300,
         )
         return dict.fromkeys(targets, why)

@@ -65,7 +65,7 @@ def export(
     export was made. `overwrite` replaces whatever is there, `over` only what has these digests.
 
     Raises:
-        ExportProblem: no such format, nothing to export, or a place that cannot be written.
+        ExportProblem: no such format, nothing to export, or a place that cannot or may not be written.
         Overwrites: a file that is not ours is in the way.
         StoreProblem: the decisions cannot be read.
         CatalogProblem: the database cannot tell its own statements.
@@ -87,6 +87,9 @@ def export(
         _find_place(path, between, chosen.suffix): text for between, text in made.files.items()
     }
     present = {file: main if file == place else _read(file) for file in files}
+    for file, content in present.items():
+        if content is not None:
+            _refuse_read_only(file)
     if not (merges or overwrite):
         _check(store, present, over or {})
     for file, text in files.items():
@@ -95,7 +98,8 @@ def export(
         with contextlib.suppress(StoreProblem):
             if not merges:
                 store.record_export(file, _digest(text.encode("utf-8")))
-    return ExportReport(tuple(files), material.texts, material.left_out, made.notes)
+    texts = material.texts - made.left
+    return ExportReport(tuple(files), texts, material.left_out, made.notes)
 
 
 def render(
@@ -169,6 +173,12 @@ def _find_place(path: Path, between: str, suffix: str) -> Path:
             raise ExportProblem(
                 f"{one_line(str(path))} is a folder", "", "Add a name for the file in it"
             )
+        if found.exists() and not found.is_file():
+            raise ExportProblem(
+                f"{one_line(str(path))} is no file",
+                "A pipe or a device cannot be replaced as a whole",
+                "Choose another place",
+            )
         return found.with_name(f"{found.stem}{between}{found.suffix or suffix}").resolve()
     except (RuntimeError, ValueError, OSError) as error:
         raise ExportProblem(
@@ -185,6 +195,18 @@ def _read(place: Path) -> bytes | None:
         return None
     except OSError as error:
         raise _unwritable(place, error) from error
+
+
+def _refuse_read_only(place: Path) -> None:
+    """A file could be renamed over it, but somebody does not want it changed; root may write it all
+    the same, so that its mode is asked as well."""
+    if not (os.access(place, os.W_OK) and place.stat().st_mode & 0o222):
+        name = one_line(str(place))
+        raise ExportProblem(
+            f"{name} may not be written",
+            "It is read-only",
+            f"Choose another place, or make it writable: chmod u+w {name}",
+        )
 
 
 def _decoded(place: Path, content: bytes | None) -> str | None:

@@ -47,6 +47,26 @@ def remember(folders: Folders, connector: Connector) -> None:
         write_atomic(folders.recent_file, json.dumps([str(path) for path in paths], indent=1))
 
 
+def usual_database(workspace: Workspace) -> str:
+    """What is meant where no database is named: the active connection of `config.yml`, else the file that
+    was opened last. Blocking.
+
+    Raises:
+        NotReady: there is neither.
+        ConfigProblem: `config.yml` is broken.
+    """
+    active = workspace.read_config().active_connection
+    if active is not None:
+        return active
+    for path in recent_files(workspace.folders):
+        return str(path)
+    raise NotReady(
+        "No database is named",
+        "config.yml has no active connection, and no file was opened yet",
+        "Name a DATABASE: a file, a URL, or a connection",
+    )
+
+
 def interrupted_database(workspace: Workspace) -> str:
     """What to open to go on with the newest run that was interrupted: a connection or a file. Blocking.
 

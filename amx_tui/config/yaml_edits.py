@@ -4,6 +4,7 @@ are. It knows YAML and nothing of what the file means; whoever edits parses the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def render(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value if _is_plain(value) else _quoted(value)
+        return value if _is_plain(value) else quoted(value)
     if isinstance(value, float):
         # YAML 1.1 wants a point in what is a float: 1.0e-07.
         return str(yaml.safe_dump(value)).partition("\n")[0]
@@ -62,11 +63,21 @@ def _is_plain(value: str) -> bool:
     return value[-1] != ":" and plain_tag(value) == STRING
 
 
-def _quoted(value: str) -> str:
+# PyYAML escapes what is beyond U+FFFF, such as emoji, which YAML takes as it is.
+_ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|.)")
+
+
+def quoted(value: str) -> str:
+    """`value` in double quotes, on one line, every character that can be seen as itself."""
     import yaml
 
     dumped = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))
-    return str(dumped).removesuffix("\n")
+    return _ESCAPE.sub(_as_itself, str(dumped).removesuffix("\n"))
+
+
+def _as_itself(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16)) if escape[1] else ""
+    return character if character.isprintable() and character else escape[0]
 
 
 def line_break(text: str) -> str:

@@ -136,6 +136,8 @@ class WriteScreen(Room):
         elif isinstance(listed, PendingChange) and listed.refusal:
             sign, ink = OUTCOMES[Outcome.REFUSED]
             text = listed.refusal
+        elif isinstance(listed, PendingChange) and listed.changed_meanwhile:
+            sign, ink = OUTCOMES[Outcome.CHANGED_MEANWHILE]
         return [
             (f" {sign} ", ink),
             (fit_name(self.session.index.name_of(change.target), path_width), ""),
@@ -206,11 +208,11 @@ class WriteScreen(Room):
             ],
         ]
         if replaced:
-            rows.append([(f"{replaced} of them replace a text that is there now", "warn")])
+            word = "replaces" if replaced == 1 else "replace"
+            rows.append([(f"{replaced} of them {word} a text that is there now", "warn")])
         if left:
-            rows.append(
-                [(f"{left} stay here: they cannot be written, and the list says why", "warn")]
-            )
+            word = "stays here: it" if left == 1 else "stay here: they"
+            rows.append([(f"{left} {word} cannot be written, and the list says why", "warn")])
         rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
 
         def write(yes: bool | None) -> None:
@@ -270,7 +272,7 @@ class WriteScreen(Room):
                 self.do(self._undo_all)
 
         rows: list[Line] = [[("Only where ours still stands; another text is left alone.", "dim")]]
-        count = f"{len(changes)} target{'s' if len(changes) != 1 else ''}"
+        count = counted(len(changes), "target")
         self.app.push_screen(Question(f"Put the old text of {count} back?", rows), undo)
 
     async def _undo_all(self) -> None:

@@ -60,18 +60,18 @@ def _apply(options: argparse.Namespace, opened: Opened) -> int:
         left = len(found) - len(waiting)
         say(f"{len(waiting)} to write into {abilities.where}" if can_write else abilities.where)
         if left:
-            say(f"{left} will be left alone; review them again")
+            say(f"{left} will be left alone, for the reasons above")
     if not can_write and not options.dry_run:
         say(
             f"Export them instead: {next_command('export', options.database)}", quietly=options.json
         )
-        return FAILED
-    if options.dry_run or not waiting:
+    if options.dry_run or not waiting or not can_write:
         if options.json:
             print_json(
                 opened.store, {"pending": [_pending_json(entry) for entry in found], "written": []}
             )
-        return DONE if options.dry_run or not found else FAILED
+        is_done = options.dry_run or (can_write and not found)
+        return DONE if is_done else FAILED
     if not options.yes and not is_yes(f"Write to {opened.connector.label}?"):
         say("Nothing was written.")
         return DONE
@@ -113,6 +113,8 @@ def _undo(options: argparse.Namespace, opened: Opened) -> int:
 def _why_not(entry: PendingChange) -> str:
     if entry.is_gone:
         return "it is no longer in the database"
+    if entry.refusal:
+        return one_line(entry.refusal)
     return "its text was changed since it was decided" if entry.changed_meanwhile else ""
 
 
@@ -121,7 +123,7 @@ def _show(entry: PendingChange) -> None:
     if why := _why_not(entry):
         say(f"  left alone: {why}")
     else:
-        say("\n".join(f"  {line}" for line in clean(entry.statement).split("\n")))
+        say("\n".join(f"  {line}" for line in clean(entry.statement).rstrip().split("\n")))
 
 
 def _show_texts(change: Change, present: str | None) -> None:

@@ -16,6 +16,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
 from amx_tui.commands.drafting import prepare_draft, size_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
+from amx_tui.commands.recent import remember
 from amx_tui.commands.session import Session
 from amx_tui.commands.setup import profile_of
 from amx_tui.config.model import Privacy
@@ -47,7 +48,7 @@ def run(words: Sequence[str]) -> int:
         "draft",
         "Lets the model draft descriptions of what lacks one. Nothing is sent before a yes; ctrl+c stops\n"
         "the run and keeps what came.",
-        is_optional=True,
+        otherwise="with --resume, where the newest interrupted run is",
     )
     add_targets(parser, "draft only these: TABLE, TABLE.COLUMN (default: whatever is undescribed)")
     parser.add_argument("--again", action="store_true", help="also what is described already")
@@ -110,6 +111,8 @@ def _draft(options: argparse.Namespace) -> int:
         )
     except Problem as problem:
         raise _cannot_start(problem) from problem
+    if workspace.transport is None and workspace.connector is not None:  # no demo
+        remember(workspace.folders, workspace.connector)
     session = Session(workspace)
     # One loop, with the question between its two parts: inside of it ctrl+c would wait for the answer.
     with asyncio.Runner() as runner:

@@ -10,6 +10,7 @@ from pathlib import Path
 from amx_tui.commands.exporting import FORMATS, Overwrites, What, export, render
 from amx_tui.shell.plain import (
     DONE,
+    USUAL,
     Opened,
     make_parser,
     path_of,
@@ -24,12 +25,15 @@ _FORMATS = "\n".join(
     for row in FORMATS.values()
 )
 
+_OUTPUT = ("-", "/dev/stdout")
+
 
 def run(words: Sequence[str]) -> int:
     parser = make_parser(
         "export",
         "Writes decided texts, or the whole catalog, into a file.",
         f"formats:\n{_FORMATS}\n\nA dbt file that is there keeps everything but the descriptions of what is exported.\n",
+        otherwise=USUAL,
     )
     parser.add_argument("--format", required=True, choices=list(FORMATS), metavar="FORMAT")
     parser.add_argument(
@@ -44,15 +48,20 @@ def run(words: Sequence[str]) -> int:
         "--overwrite", action="store_true", help="replace a file that amx-tui did not write"
     )
     options = parser.parse_args(words)
+    if options.json and options.output in _OUTPUT:
+        parser.error("--json tells of a file: name one as --output")
     return with_database(options, lambda opened: _export(options, opened))
 
 
 def _export(options: argparse.Namespace, opened: Opened) -> int:
     what = What(options.what) if options.what else None
     place = (opened.store, opened.connector, opened.catalog)
-    if options.output == "-":
+    if options.output in _OUTPUT:
         made = render(options.format, *place, what=what)
-        sys.stdout.write(made.files[""])
+        # As it would be in the file, whatever a terminal here could show.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(made.files[""].encode("utf-8", errors="replace"))
+        sys.stdout.buffer.flush()
         for note in made.notes:
             say(note, quietly=True)
         if len(made.files) > 1:

@@ -13,6 +13,7 @@ from amx_tui.review.history import Comparison, History, PastRun, Reading, Shared
 from amx_tui.review.model import State
 from amx_tui.shell.plain import (
     DONE,
+    USUAL,
     Opened,
     make_parser,
     path_of,
@@ -29,7 +30,7 @@ _AT_ONCE = 1_000
 
 
 def run(words: Sequence[str]) -> int:
-    parser = make_parser("history", "Tells of past runs, and of what was written.")
+    parser = make_parser("history", "Tells of past runs, and of what was written.", otherwise=USUAL)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--run", type=int, metavar="NUMBER", help="what this run brought")
     what.add_argument("--written", action="store_true", help="what was written, by whom and when")

@@ -7,6 +7,7 @@ Exit status: 0 what was asked for is done, 1 something failed or was left undone
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import os
 import shlex
@@ -20,6 +21,8 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Catalog, Connector, Target
 from amx_tui.commands.model import NotReady
+from amx_tui.commands.opening import open_named
+from amx_tui.commands.recent import remember, usual_database
 from amx_tui.commands.workspace import Workspace
 from amx_tui.review.store import Store
 from amx_tui.shell.opening import open_workspace
@@ -56,10 +59,15 @@ def next_command(name: str, database: str | None) -> str:
     return f"amx-tui {name} {shown}"
 
 
+# Where the database need not be named, which one is meant.
+USUAL = "the active connection of config.yml, else the file that was opened last"
+
+
 def make_parser(
-    name: str, description: str, epilog: str = "", *, is_optional: bool = False
+    name: str, description: str, epilog: str = "", *, otherwise: str = ""
 ) -> argparse.ArgumentParser:
-    """A parser with what all commands have in common; `is_optional`: the database need not be named."""
+    """A parser with what all commands have in common; `otherwise` says which database is meant where none
+    is named, empty where one has to be."""
     parser = argparse.ArgumentParser(
         prog=f"amx-tui {name}",
         description=description,
@@ -68,8 +76,9 @@ def make_parser(
     )
     parser.add_argument(
         "database",
-        nargs="?" if is_optional else None,
-        help="a file, a URL, the name of a connection, or 'demo'",
+        nargs="?" if otherwise else None,
+        help="a file, a URL, the name of a connection, or 'demo'"
+        + (f" (default: {otherwise})" if otherwise else ""),
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--offline", action="store_true", help="let nothing leave this machine")
@@ -102,12 +111,18 @@ def run_told(work: Callable[[], int]) -> int:
 
 
 def with_database(options: argparse.Namespace, work: Callable[[Opened], int]) -> int:
-    """Opens the database, reads its catalog, and does `work` with it."""
+    """Opens the database, or the usual one where none is named, reads its catalog, and does `work` with
+    it."""
 
     def opened() -> int:
         try:
             workspace = open_workspace(options.database, offline=options.offline)
-            assert workspace.connector is not None
+            if workspace.connector is None:
+                options.database = usual_database(workspace)
+                workspace.connector = open_named(workspace, options.database)
+                say(f"the database is {workspace.connector.label}", quietly=True)
+            if workspace.transport is None:  # no demo
+                remember(workspace.folders, workspace.connector)
         except Problem as problem:
             raise NotReady(problem.what, problem.why, problem.remedy) from problem
         with closing(workspace.connector) as connector, closing(workspace.store) as store:
@@ -143,7 +158,9 @@ def print_json(store: Store, value: Mapping[str, Any]) -> None:
     """One document, with what is to be told of the store in it as well; keys stay what they are from
     version to version, new ones may be added."""
     notices = [{"what": one.what, "why": one.why, "remedy": one.remedy} for one in store.notices]
-    print(json.dumps({**value, "notices": notices}, ensure_ascii=False, indent=2))
+    # No character of it is lost where the output is not to be in UTF-8.
+    escapes = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
+    print(json.dumps({**value, "notices": notices}, ensure_ascii=escapes, indent=2))
 
 
 def answer(question: str) -> str | None:

@@ -13,6 +13,7 @@ from amx_tui.catalog.model import Target
 from amx_tui.review.model import NewDecision, ReviewRow, State, Verdict
 from amx_tui.shell.plain import (
     DONE,
+    USUAL,
     Opened,
     add_targets,
     answer,
@@ -43,6 +44,7 @@ def run(words: Sequence[str]) -> int:
         "review",
         "Asks of each suggestion what becomes of it, one after another. Each decision is kept at once.",
         f"commands, each followed by Enter:\n{_VERBS}\n",
+        otherwise=USUAL,
     )
     add_targets(parser, "review only these: TABLE, TABLE.COLUMN (default: whatever is to do)")
     parser.add_argument("--all", action="store_true", help="also what is decided already")
@@ -67,7 +69,7 @@ def _review(options: argparse.Namespace, opened: Opened) -> int:
     )
     if not rows:
         say(
-            "Nothing is left to review."
+            f"Nothing is left to review. See it all again: {next_command('review', options.database)} --all"
             if counts
             else f"Nothing was drafted yet: {next_command('draft', options.database)}"
         )
@@ -83,6 +85,7 @@ def _review(options: argparse.Namespace, opened: Opened) -> int:
 # What nobody means as the description of a column: a script, or a hand, that is a line ahead.
 _WORDS = frozenset(("a", "e", "o", "r", "s", "n", "b", "u", "redo", "q", "quit", "?"))
 _OPEN = (State.TODO, State.CHANGED)
+_NAMED = 5  # as many of what was decided at once are named
 
 
 def _state(opened: Opened, row: ReviewRow) -> State:
@@ -102,53 +105,85 @@ class _Review:
     is_shown: bool = False
 
     def go(self) -> None:
-        while self.place < len(self.targets):
-            row = self._row(self.targets[self.place])
-            if row is None:
-                self.place += 1
-                continue
+        """Until the person leaves, or the input ends. Behind the last one there is still the way back."""
+        while True:
+            row = self._find_row()
             if not self.is_shown:
-                store = self.opened.store
-                sent = None if row.run is None else store.sent(row.run, row.target)
-                first, *rest = row_lines(row, self.opened.catalog, sent)
-                say(f"\n{self.place + 1} of {len(self.targets)}: {first}")
-                say("\n".join(rest))
-                self.is_shown = True
+                self._show(row)
             said = answer(">")
-            if said is None or said.strip() in ("q", "quit"):
+            words = None if said is None else said.strip()
+            if words in (None, "q", "quit") or (not words and row is None):
                 return
-            self._obey(row, said.strip())
-        say("That was the last one.")
+            if words and not (
+                (row is not None and self._decides(row, words)) or self._moves(words)
+            ):
+                self._tell_of_no_command(row)
 
-    def _row(self, target: Target) -> ReviewRow | None:
-        return self.opened.store.row(self.opened.connector.identity, target)
+    def _find_row(self) -> ReviewRow | None:
+        """The one at this place; None behind the last."""
+        while self.place < len(self.targets):
+            identity = self.opened.connector.identity
+            row = self.opened.store.row(identity, self.targets[self.place])
+            if row is not None:
+                return row
+            self.place += 1
+        return None
 
-    def _obey(self, row: ReviewRow, words: str) -> None:
-        verb, _, rest = words.partition(" ")
-        alternatives = row.suggestion.alternatives
-        number = int(verb) if verb.isascii() and verb.isdigit() else 0
+    def _show(self, row: ReviewRow | None) -> None:
+        self.is_shown = True
+        if row is None:
+            say(
+                "\nThat was the last one. b goes back, u takes back the last decision; Enter leaves."
+            )
+            return
+        sent = None if row.run is None else self.opened.store.sent(row.run, row.target)
+        first, *rest = row_lines(row, self.opened.catalog, sent)
+        say(f"\n{self.place + 1} of {len(self.targets)}: {first}")
+        say("\n".join(rest))
+
+    def _tell_of_no_command(self, row: ReviewRow | None) -> None:
+        count = f"{len(row.suggestion.alternatives)} alternatives; " if row is not None else ""
+        say(f"That is no command. {count}? lists the commands.")
+
+    def _moves(self, words: str) -> bool:
+        """Does what needs nothing to decide on; False where `words` are none of that."""
         verbs: dict[str, Callable[[], None]] = {
-            "a": lambda: self._accept(row, 1),
-            "e": lambda: self._edit(row, rest),
-            "o": lambda: self._own(row, ""),
-            "r": lambda: self._decide(row, Verdict.REJECTED, reason=one_line(rest) or None),
-            "s": lambda: self._decide(row, Verdict.LATER),
-            "n": lambda: self._turn_to(self.place + 1),
             "b": lambda: self._turn_to(max(self.place - 1, 0)),
             "u": lambda: self._step(self.opened.store.undo, "taken back", "take back"),
             "redo": lambda: self._step(self.opened.store.redo, "decided again", "take again"),
             "?": lambda: say(_VERBS),
         }
-        if number:
-            self._accept(row, number)
-        elif verb in verbs:
-            verbs[verb]()
-        elif verb:
-            say(f"That is no command. {len(alternatives)} alternatives; ? lists the commands.")
+        verb = verbs.get(words)
+        if verb is not None:
+            verb()
+        return verb is not None
+
+    def _decides(self, row: ReviewRow, words: str) -> bool:
+        """Does what is about this one; False where `words` are none of that."""
+        verb, _, rest = words.partition(" ")
+        if verb == "e":
+            self._edit(row, rest.strip())
+        elif verb == "r":
+            self._decide(row, Verdict.REJECTED, reason=one_line(rest) or None)
+        elif rest:  # the verbs below take no words: a slip of the hand decides nothing
+            return False
+        elif verb.isascii() and verb.isdigit():
+            self._accept(row, int(verb))
+        elif verb == "a":
+            self._accept(row, 1)
+        elif verb == "o":
+            self._own(row, "")
+        elif verb == "s":
+            self._decide(row, Verdict.LATER)
+        elif verb == "n":
+            self._turn_to(self.place + 1)
+        else:
+            return False
+        return True
 
     def _accept(self, row: ReviewRow, number: int) -> None:
         alternatives = row.suggestion.alternatives
-        if number > len(alternatives):
+        if not 1 <= number <= len(alternatives):
             say(f"There is no alternative {number}; there are {len(alternatives)}.")
             return
         text = alternatives[number - 1].text
@@ -193,11 +228,11 @@ class _Review:
         decision = NewDecision(row.target, verdict, text, alternative, present, row.run, reason)
         self.opened.store.decide(self.opened.connector.identity, [decision])
         self.decided += 1
-        said = text or reason
+        said = one_line(text or reason or "")
         say(f"{path_of(row.target)}: {verdict.value}{f': {said}' if said else ''}")
         self._turn_to(self.place + 1)
         while not self.goes_to_all and self.place < len(self.targets):
-            following = self._row(self.targets[self.place])
+            following = self._find_row()
             if following is None or _state(self.opened, following) in _OPEN:
                 break
             self.place += 1  # decided meanwhile
@@ -210,10 +245,13 @@ class _Review:
         if not targets:
             say(f"There is nothing to {wish}.")
             return
-        say(f"{', '.join(path_of(target) for target in targets[:5])}: {done}")
+        more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
+        say(f"{', '.join(path_of(target) for target in targets[:_NAMED])}{more}: {done}")
         self.decided += len(targets) if wish == "take again" else -min(self.decided, len(targets))
-        if targets[0] in self.targets:
-            self._turn_to(self.targets.index(targets[0]))
+        for target in targets:
+            if target not in self.targets:  # decided before this review began
+                self.targets.insert(self.place, target)
+        self._turn_to(self.targets.index(targets[0]))
 
 
 def _prefill(text: str) -> bool:

@@ -9,6 +9,9 @@ from amx_tui.drafting.model import Alternative, Confidence, Signal
 from amx_tui.review.model import ReviewRow, Sent
 from amx_tui.shell.plain import path_of, target_json
 
+# Where the short word of the card does not speak for itself.
+_LABELS = {"to": "refers to"}
+
 
 def row_lines(row: ReviewRow, catalog: Catalog, sent: Sent | None = None) -> list[str]:
     """Where it is and what it is, its present text, what was sent, the alternatives by number, and the
@@ -18,7 +21,10 @@ def row_lines(row: ReviewRow, catalog: Catalog, sent: Sent | None = None) -> lis
     lines.append(f"  now: {one_line(catalog.comment(target) or '') or 'no description'}")
     if sent is not None:
         present = catalog.comment(target)
-        lines += [f"  {label}: {said}{more}" for label, said, more in sent_words(sent, present)]
+        lines += [
+            f"  {_LABELS.get(label, label)}: {said}{more}"
+            for label, said, more in sent_words(sent, present)
+        ]
         if sent.passages:
             places = ", ".join(one_line(passage.place, 120) for passage in sent.passages)
             lines.append(f"  documents and code: {places}")
@@ -75,7 +81,7 @@ def _kind_words(row: ReviewRow, catalog: Catalog) -> str:
     column = catalog.column(row.target)
     if column is None:
         return ", no longer in the database"
-    words = f", {one_line(column.type, 80)}"
+    words = f", {one_line(column.type, 80)}" if column.type else ""
     if column.key_position:
         words += ", primary key"
     if column.references is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -237,3 +238,27 @@ def test_a_yes_counts_for_what_was_there_when_it_was_asked(
     assert "changed while" in again.value.why and path.read_text() == "two\n"
     export("csv", path, store, connector, connector.load(), over=again.value.seen)
     assert "Company code" in path.read_text()
+
+
+@pytest.mark.parametrize("format", ["sql", "dbt"])
+def test_a_read_only_file_is_left_alone_though_its_folder_could_be_written(
+    tmp_path: Path, store: Store, connector: Connector, format: str
+) -> None:
+    path = tmp_path / "kept.yml"
+    path.write_text("version: 2\n")
+    path.chmod(0o444)
+    with pytest.raises(ExportProblem) as told:
+        export(format, path, store, connector, connector.load(), overwrite=True)
+    assert "read-only" in told.value.why and path.read_text() == "version: 2\n"
+
+
+def test_a_pipe_or_a_device_gets_no_file_beside_it(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(ExportProblem) as told:
+            export("csv", place, store, connector, connector.load())
+        assert told.value.what == f"{place} is no file"
+    assert not Path("/dev/null.csv").exists()
+    assert [path.name for path in tmp_path.glob("pipe*")] == ["pipe"]

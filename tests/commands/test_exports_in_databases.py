@@ -85,3 +85,25 @@ def test_mariadb_runs_the_script_and_its_twin(
     assert server.ask(f"SHOW CREATE TABLE {name}.bseg") == definition
     connector.close()
     store.close()
+
+
+@pytest.mark.xdist_group("mariadb")
+def test_what_the_server_has_no_statement_for_is_told_and_not_counted(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server: MariaServer = request.getfixturevalue("mariadb")
+    server.ask("CREATE DATABASE unsaid", "CREATE TABLE unsaid.t (a INT, b INT)")
+    connector = open_database(server.url("unsaid"))
+    store = Store(tmp_path / "tui.db")
+    catalog = connector.load()
+    (table,) = catalog.tables
+    a, b = map(table.column_target, table.columns)
+    store.decide(connector.identity, [accept(a, "beyond U+FFFF: 🎉"), accept(b, "plain")])
+    report = export("sql", tmp_path / "x.sql", store, connector, catalog)
+    assert report.texts == 1
+    (note,) = report.notes
+    assert note.startswith("unsaid.t.a is left out: The server's comments have no room for 🎉")
+    server.ask(report.paths[0].read_text())
+    assert {t: connector.load().comment(t) for t in (a, b)} == {a: None, b: "plain"}
+    connector.close()
+    store.close()

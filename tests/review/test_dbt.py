@@ -178,6 +178,7 @@ def test_a_description_that_calls_a_doc_block_stays_and_is_told() -> None:
     made = make_models(material({BSEG: "Segments", BUKRS: "Company"}), FULL)
     assert "description: \"{{ doc('bseg') }}\"\n" in made.files[""]
     assert any("BSEG" in note and "Jinja" in note for note in made.notes)
+    assert made.left == 1  # its column is described
     assert '- name: BUKRS\n          description: "Company"' in made.files[""]
     # What an earlier export escaped is no such call.
     old = merged("", {BSEG: "{{ a }}"})
@@ -208,7 +209,7 @@ def test_a_name_that_two_schemas_have_is_no_model() -> None:
         None,
     )
     assert [model["name"] for model in yaml.safe_load(made.files[""])["models"]] == ["U"]
-    assert len(made.notes) == 2
+    assert (len(made.notes), made.left) == (2, 2)
 
 
 def test_a_schema_that_is_spread_over_two_sources_is_found_in_both() -> None:
@@ -221,6 +222,109 @@ def test_a_schema_that_is_spread_over_two_sources_is_found_in_both() -> None:
         [{"name": "T001", "description": "companies"}],
         [{"name": "BSEG", "description": "seg"}],
     ]
+
+
+def test_names_that_differ_only_in_case_each_get_their_own_text() -> None:
+    tables = tuple(
+        Table(schema, name, columns=(Column("a", ""), Column("A", "")))
+        for schema, name in (("sales", "p"), ("sales", "P"), ("Sales", "p"))
+    )
+    texts = {Target("sales", "p", "A"): "upper"}
+    texts |= {Target("sales", "P", "a"): "of P", Target("Sales", "p", "a"): "of Sales"}
+    old = (
+        "sources:\n- name: sales\n  tables:\n  - name: p\n    columns:\n    - name: a\n"
+        "      description: lower\n"
+    )
+    loaded = yaml.safe_load(merged(old, texts, tables=tables))
+    assert loaded["sources"] == [
+        {
+            "name": "sales",
+            "tables": [
+                {
+                    "name": "p",
+                    "columns": [
+                        {"name": "a", "description": "lower"},
+                        {"name": "A", "description": "upper"},
+                    ],
+                },
+                {"name": "P", "columns": [{"name": "a", "description": "of P"}]},
+            ],
+        },
+        {
+            "name": "Sales",
+            "schema": "Sales",
+            "tables": [{"name": "p", "columns": [{"name": "a", "description": "of Sales"}]}],
+        },
+    ]
+
+
+def test_a_source_whose_schema_is_a_template_is_found_by_its_name() -> None:
+    old = (
+        "sources:\n- name: sales\n  schema: \"{{ env_var('SALES') }}\"\n  tables:\n"
+        "  - name: BSEG\n    identifier: \"{{ var('bseg') }}\"\n"
+    )
+    (source,) = yaml.safe_load(merged(old, {BSEG: "Segments"}))["sources"]
+    assert [table["description"] for table in source["tables"]] == ["Segments"]
+
+
+def test_a_name_that_the_file_has_for_something_else_is_not_taken_twice_and_told() -> None:
+    """dbt refuses a whole project in which a source has two tables of one name."""
+    old = (
+        "sources:\n- name: hr\n  schema: people\n  tables:\n  - name: P\n"
+        "- name: sales\n  tables:\n  - name: BSEG\n    identifier: bseg_2019\n"
+    )
+    made = make_sources(material({A: "x", BSEG: "Segments", MANDT: "client"}), old)
+    people, sales = yaml.safe_load(made.files[""])["sources"]
+    assert people == {"name": "hr", "schema": "people", "tables": [{"name": "P"}]}
+    assert [table["name"] for table in sales["tables"]] == ["BSEG", "T001"]
+    assert "description" not in sales["tables"][0]
+    assert made.notes == (
+        "hr is left out: the file has the name hr for something else",
+        "sales.BSEG is left out: the file has the name BSEG for something else",
+    )
+    assert made.left == 2  # of the three texts
+
+
+def test_the_columns_that_a_version_of_a_model_has_of_its_own_are_described_too() -> None:
+    """What a version lists hides what the model says of the same column."""
+    old = (
+        "models:\n- name: BSEG\n  versions:\n  - v: 1\n    columns:\n    - name: BUKRS\n"
+        "      data_tests: [unique]\n  - v: 2\n    description: the second\n    columns:\n"
+        "    - include: all\n      exclude: [N]\n"
+    )
+    made = make_models(material({BSEG: "Segments", BUKRS: "Company"}), old)
+    (model,) = yaml.safe_load(made.files[""])["models"]
+    company = {"name": "BUKRS", "description": "Company"}
+    assert model["columns"] == [company]
+    assert model["versions"] == [
+        {"v": 1, "columns": [{**company, "data_tests": ["unique"]}]},
+        {"v": 2, "description": "the second", "columns": [{"include": "all", "exclude": ["N"]}]},
+    ]
+
+
+def test_what_comes_from_another_place_of_the_file_is_not_hidden_by_a_new_list() -> None:
+    old = (
+        "usual: &usual\n  description: as usual\n  columns:\n  - name: BUKRS\n"
+        "    data_tests: [unique]\nmodels:\n- name: BSEG\n  <<: *usual\n"
+    )
+    made = make_models(material({BUKRS: "Company", BSEG: "Segments"}), old)
+    (model,) = yaml.safe_load(made.files[""])["models"]
+    assert model["columns"] == [{"name": "BUKRS", "data_tests": ["unique"]}]
+    assert model["description"] == "Segments"
+    assert made.notes == (
+        "sales.BSEG.BUKRS is left as it is: it is shared with other places of the file (& or *)",
+    )
+    # The whole catalog has another text of it, which nobody decided on.
+    (model, *_) = yaml.safe_load(make_models(material({}, what=What.ALL), old).files[""])["models"]
+    assert model["description"] == "as usual"
+
+
+def test_every_character_stands_in_the_file_as_a_person_reads_it() -> None:
+    text = r"Grüße 客户 𠮷 🎉 \U0001F389 \\U0001F389"
+    new = merged("", {BUKRS: text})
+    assert "Grüße 客户 𠮷 🎉" in new
+    (source,) = yaml.safe_load(new)["sources"]
+    assert source["tables"][0]["columns"][0]["description"] == text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -16,7 +17,7 @@ from amx_tui.catalog.model import Catalog, Column, Table, TableKind, Target
 from amx_tui.review.exports.formats import FORMATS
 from amx_tui.review.exports.markdown import markdown
 from amx_tui.review.exports.material import Material, What
-from amx_tui.review.exports.sql import quote_name, sql_script
+from amx_tui.review.exports.sql import make_sql, quote_name, sql_script
 from amx_tui.review.model import Decision, Verdict
 
 # Anything that a database takes: no NUL and no half of a character.
@@ -40,10 +41,21 @@ def material(
     dialect: str = "duckdb",
     what: What = What.DECIDED,
 ) -> Material:
+    """`texts` are what was decided, and over what: it still stands there, unless a table says otherwise."""
+
+    def standing(table: Table) -> Table:
+        def old(target: Target, comment: str | None) -> str | None:
+            return texts.get(target, ("", None))[1] if comment is None else comment
+
+        columns = [
+            replace(c, comment=old(table.column_target(c), c.comment)) for c in table.columns
+        ]
+        return replace(table, comment=old(table.target, table.comment), columns=tuple(columns))
+
     return Material(
         "erp (duckdb)",
         dialect,
-        Catalog(tables),
+        Catalog(tuple(map(standing, tables))),
         {target: decision(target, new, old) for target, (new, old) in texts.items()},
         what,
     )
@@ -65,6 +77,26 @@ def read_back(database: duckdb.DuckDBPyConnection) -> dict[Target, str | None]:
         "   WHERE NOT internal"
     ).fetchall()
     return {Target(schema, table, column): comment for schema, table, column, comment in found}
+
+
+def test_the_twin_puts_back_what_the_script_takes_the_place_of_also_where_somebody_changed_it(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    database.execute("CREATE TABLE t (a int, b int); COMMENT ON TABLE t IS 'by somebody else'")
+    database.execute("COMMENT ON COLUMN t.b IS 'ours already'")
+    before = read_back(database)
+    columns = (Column("a", "int"), Column("b", "int", comment="ours already"))
+    table = Table("main", "t", comment="by somebody else", columns=columns)
+    a, b = (Target("main", "t", name) for name in "ab")
+    # When these were decided, the table had no comment, and b another one.
+    texts = {table.target: ("ours", None), a: ("of a", None), b: ("ours already", "as it was")}
+    made = make_sql(material(table, texts=texts), None)
+    assert made.notes == ("Its text was changed since it was decided, and is replaced: main.t",)
+    assert made.notes[0] in made.files[""]
+    database.execute(made.files[""])
+    assert read_back(database) == {t: text for t, (text, _) in texts.items()}
+    database.execute(made.files[".revert"])
+    assert read_back(database) == before | {b: "as it was"}
 
 
 def test_the_script_writes_what_was_decided_and_its_twin_takes_it_back(

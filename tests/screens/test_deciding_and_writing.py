@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
@@ -15,13 +18,16 @@ from textual.screen import Screen
 
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Change, Outcome, Target
+from amx_tui.catalog.opening import open_database
 from amx_tui.commands import writing
 from amx_tui.commands.model import CatalogRead, SessionEvent
-from amx_tui.commands.workspace import Workspace
+from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.commands.writing import PendingChange
+from amx_tui.config.folders import find_folders
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.signs import BANDS
+from tests.review.made import accept as accepted
 from tests.snapshot.conftest import session_of, settle, until
 
 
@@ -104,6 +110,35 @@ async def test_the_cursor_stays_when_a_question_is_answered_with_no(reviewed: Wo
         await pilot.press("n")
         await until(pilot, lambda: "3 to write" in title(pilot, "#changes"))
         assert targets[1].path in title(pilot, "#statement")
+
+
+async def test_tables_of_one_name_in_two_schemas_are_told_apart_before_they_are_written(
+    tmp_path: Path, clean_environment: Path
+) -> None:
+    path = tmp_path / "dwh.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute("CREATE SCHEMA hr; CREATE TABLE hr.p (a INT); CREATE TABLE p (a INT)")
+        database.execute("COMMENT ON TABLE p IS 'by somebody else'")
+    workspace = real_workspace(os.environ, find_folders(os.environ))
+    workspace.connector = open_database(str(path))
+    texts = {Target("hr", "p"): "of hr", Target("main", "p"): "of main"}
+    decisions = [accepted(target, text) for target, text in texts.items()]
+    workspace.store.decide(workspace.connector.identity, decisions)
+    app = AmxApp(workspace)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await open_write(pilot, 2)
+        first, second, *_ = words(pilot.app.screen, "#changes").splitlines()
+        assert "· hr.p " in first and "of hr" in first and title(pilot, "#statement") == "hr.p"
+        # It would be left alone: the decision was taken over another text.
+        assert "≠ main.p " in second and "of main" in second
+        await pilot.press("enter")
+        await until(pilot, lambda: on(pilot, "Question"))
+        await pilot.press("y")
+        await until(pilot, lambda: "1 written" in title(pilot, "#changes"))
+    with duckdb.connect(str(path)) as database:
+        found = database.execute("SELECT schema_name, comment FROM duckdb_tables() ORDER BY 1")
+        assert found.fetchall() == [("hr", "of hr"), ("main", "by somebody else")]
 
 
 async def test_after_a_text_was_left_alone_the_text_that_stands_there_is_shown(

@@ -50,6 +50,18 @@ def command(*words: str | Path, typed: str = "", status: int = 0) -> str:
     return said
 
 
+def output_of(*words: str | Path, **environ: str) -> bytes:
+    """The bytes on the standard output."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
 def document(*words: str | Path, status: int = 0) -> Any:
     """The JSON on the standard output."""
     done = subprocess.run(
@@ -288,6 +300,8 @@ def test_an_edit_starts_from_the_text_where_a_line_can_be_edited(
     until("Meaning of WAERS")
     os.write(ours, b", mostly EUR\n")
     until("edited: Meaning of WAERS, mostly EUR")
+    until("That was the last one.")
+    os.write(ours, b"\n")
     assert process.wait(60) == 0
     os.close(ours)
 
@@ -331,3 +345,90 @@ def test_documents_go_along_as_they_do_on_the_screen(
     assert "documents and code: 1 passage of 1 file goes along" in asked
     shown = command("draft", legacy, "BKPF.WAERS", "--dry-run", "--privacy", "metadata")
     assert "fi.md" not in shown and "currency of the document" not in shown
+
+
+def test_an_export_goes_to_the_output_as_it_would_into_a_file(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    command("review", legacy, typed="o\nWährung 🎉 客户\n")
+    out = legacy.with_name("x.csv")
+    command("export", legacy, "--format", "csv", "--output", out)
+    # Whatever the terminal can show: it is a file that somebody redirects.
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    for place in ("-", "/dev/stdout"):
+        printed = output_of("export", legacy, "--format", "csv", "--output", place, **latin)
+        assert printed == out.read_bytes()
+    (one,) = json.loads(output_of("review", legacy, "--json", **latin))["suggestions"]
+    assert one["text"] == "Währung 🎉 客户"
+    said = command("export", legacy, "--format", "csv", "--output", "-", "--json", status=2)
+    assert "--json" in said
+
+
+def test_without_a_name_the_active_connection_is_meant_or_else_the_file_opened_last(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    said = command("history", status=2)
+    assert "Name a DATABASE" in said and "no active connection" in said
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    assert "1 of 1: main.BKPF.WAERS" in command("review", typed="1\n")
+    out = legacy.with_name("schema.yml")
+    said = command("export", "--format", "dbt", "--output", out)
+    assert "1 description written" in said and "legacy.db (sqlite)" in said
+    assert "run 1; " in command("history")
+    # What writes into a database has it named.
+    assert "required: database" in command("apply", "--yes", status=2)
+    other = legacy.with_name("other.db")
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    with profile.open("a") as file:
+        file.write(
+            f"db_profiles:\n  erp: {{backend: sqlite, database: {other}}}\nactive_db_profile: erp\n"
+        )
+    assert "other.db (sqlite): 0 suggestions" in command("review")
+
+
+def test_what_was_decided_last_can_be_taken_back_also_behind_the_last_one_and_in_the_next_review(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "BKPF.BUDAT", "--yes")
+    said = command("review", legacy, typed="1\n1\nu\n2\n\n")
+    assert "That was the last one. b goes back, u takes back" in said
+    assert "main.BKPF.WAERS: taken back\n\n2 of 2: main.BKPF.WAERS" in said
+    assert "main.BKPF.WAERS: accepted: Perhaps the code of WAERS" in said
+    assert "review" in command("review", legacy) and "--all" in command("review", legacy)
+    said = command("review", legacy, "--all", typed="u\nq\n")
+    assert "main.BKPF.WAERS: taken back\n\n2 of 2: main.BKPF.WAERS" in said
+    # What this review had not begun with comes to where one is.
+    said = command("review", legacy, typed="u\nq\n")
+    assert "1 of 1: main.BKPF.WAERS" in said
+    assert "main.BKPF.BUDAT: taken back\n\n1 of 2: main.BKPF.BUDAT" in said
+
+
+def test_words_behind_a_command_that_takes_none_decide_nothing(
+    legacy: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    command("draft", legacy, "BKPF.WAERS", "--yes")
+    said = command("review", legacy, typed="1 2\na b\ns x\no hm\n0\nu 2\nq\n")
+    assert said.count("That is no command. 3 alternatives") == 5
+    assert "There is no alternative 0" in said and "0 decided." in said
+
+
+def test_what_may_not_be_written_is_said_before_anybody_is_asked(
+    tmp_path: Path, profile: Path, provider: ScriptedProvider
+) -> None:
+    import duckdb
+
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+    with profile.open("a") as file:
+        file.write(f"db_profiles:\n  dwh: {{backend: duckdb, path: {path}, read_only: true}}\n")
+    command("draft", "dwh", "t.a", "--yes")
+    command("review", "dwh", typed="1\n")
+    said = command("apply", "dwh", status=1)
+    assert "left alone: The connection is set to read_only." in said and "[y/N]" not in said
+    assert "1 will be left alone" in said and "amx-tui export dwh" in said
+    (left,) = document("apply", "dwh", "--yes", status=1)["pending"]
+    assert left["left_alone"] == "The connection is set to read_only."

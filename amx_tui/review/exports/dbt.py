@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Column, Table, Target
@@ -36,9 +37,15 @@ def make_sources(material: Material, present: str | None) -> Made:
     Raises:
         ExportProblem: the file that is there is no dbt file, or cannot be edited in place.
     """
+    known: dict[str, set[str]] = {}
+    for table in material.catalog.tables:
+        known.setdefault(table.schema, set()).add(table.name)
+    schema_twins = _twins(known)
+    table_twins = {schema: _twins(names) for schema, names in known.items()}
     schemas: dict[str, list[Entry]] = {}
     for table, columns in material.tables():
-        schemas.setdefault(table.schema, []).append(_entry(table, columns, material))
+        entry = _entry(table, columns, material, table_twins[table.schema])
+        schemas.setdefault(table.schema, []).append(entry)
     sources = []
     for schema, tables in schemas.items():
         name = escape_jinja(schema or _SCHEMALESS)
@@ -51,6 +58,7 @@ def make_sources(material: Material, present: str | None) -> Made:
                 below="tables",
                 entries=tuple(tables),
                 found_by=("schema", "name"),
+                has_twin=schema in schema_twins,
                 path=schema or _SCHEMALESS,
             )
         )
@@ -66,11 +74,13 @@ def make_models(material: Material, present: str | None) -> Made:
         ExportProblem: as `make_sources` does.
     """
     tables = list(material.tables())
-    names = Counter(table.name for table, _ in tables)
-    several = [dotted(table.target) for table, _ in tables if names[table.name] > 1]
-    notes = [f"{one_line(path)} is left out: another schema has it too" for path in several]
-    models = [_entry(table, cols, material) for table, cols in tables if names[table.name] == 1]
-    return _made(present, "models", _BUILT, models, notes)
+    twins = _twins({table.name for table in material.catalog.tables})
+    models = [_entry(table, columns, material, twins) for table, columns in tables]
+    names = Counter(model.name for model in models)
+    several = [model for model in models if names[model.name] > 1]
+    notes = [f"{one_line(model.path)} is left out: another schema has it too" for model in several]
+    made = _made(present, "models", _BUILT, [m for m in models if names[m.name] == 1], notes)
+    return replace(made, left=made.left + sum(model.texts for model in several))
 
 
 def _made(
@@ -80,11 +90,22 @@ def _made(
     entries: Sequence[Entry],
     notes: Sequence[str],
 ) -> Made:
-    text, kept = merge_into(present or "", section, sections, entries)
-    return Made({"": text}, (*notes, *kept))
+    text, kept, left = merge_into(present or "", section, sections, entries)
+    return Made({"": text}, (*notes, *kept), left)
 
 
-def _entry(table: Table, columns: Sequence[Column], material: Material) -> Entry:
+def _twins(names: Collection[str]) -> frozenset[str]:
+    """Those of `names` of which another one differs in upper and lower case only."""
+    spellings = Counter(name.casefold() for name in names)
+    return frozenset(name for name in names if spellings[name.casefold()] > 1)
+
+
+def _entry(
+    table: Table, columns: Sequence[Column], material: Material, twins: Collection[str]
+) -> Entry:
+    """`twins` are the names of tables whose spelling counts."""
+    column_twins = _twins([column.name for column in table.columns])
+
     def described(target: Target, name: str, below: tuple[Entry, ...] = ()) -> Entry:
         text = clean(material.text(target) or "").strip()
         return Entry(
@@ -94,6 +115,7 @@ def _entry(table: Table, columns: Sequence[Column], material: Material) -> Entry
             below="columns",
             entries=below,
             found_by=("identifier", "name") if target.is_table else ("name",),
+            has_twin=name in (twins if target.is_table else column_twins),
             path=dotted(target),
         )
 

@@ -6,8 +6,9 @@ what the rest of the file means it knows nothing, and so changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.base.text import one_line
@@ -19,6 +20,7 @@ from amx_tui.config.yaml_edits import (
     apply,
     line_break,
     line_end,
+    quoted,
     render,
 )
 from amx_tui.config.yaml_text import Kind, Node, content_end, is_same, parse
@@ -36,7 +38,8 @@ class Entry:
     """What one entry of a list is to say. `text` None leaves its description alone. Only a text that
     `is_decided` replaces another one. `keys` come behind the name of a new entry. `entries` are the
     ones of its list `below`. `found_by` are the keys that name an entry, the same for all of a list;
-    the first that is there counts. `path` is for people."""
+    the first that is there counts. `has_twin` is true where another one of the database differs from it in
+    upper and lower case only, so that the spelling counts. `path` is for people."""
 
     name: str
     text: str | None
@@ -45,13 +48,20 @@ class Entry:
     below: str = "columns"
     entries: tuple[Entry, ...] = ()
     found_by: tuple[str, ...] = ("name",)
+    has_twin: bool = False
     path: str = ""
+
+    @property
+    def texts(self) -> int:
+        """How many descriptions it has, with those below it."""
+        return bool(self.text) + sum(entry.texts for entry in self.entries)
 
 
 def merge_into(
     text: str, section: str, sections: Sequence[str], entries: Sequence[Entry]
-) -> tuple[str, tuple[str, ...]]:
-    """`text` with the descriptions of `entries`, and in words which were left as they are, and why.
+) -> tuple[str, tuple[str, ...], int]:
+    """`text` with the descriptions of `entries`, in words which were left as they are, and why, and how many
+    descriptions these are.
     Entries are looked for in all `sections`, and new ones go to `section`. What comes out is read
     again, and held against what was there.
 
@@ -73,7 +83,7 @@ def merge_into(
         merge.sections(root, section, sections, entries)
         new = apply(text, merge.splices)
     _hold_against(root, new, merge, section, sections, entries)
-    return new, tuple(merge.notes)
+    return new, tuple(merge.notes), merge.left
 
 
 def _read(text: str) -> Node | None:
@@ -94,6 +104,7 @@ class _Merge:
         self.text = text
         self.splices: list[Splice] = []
         self.notes: list[str] = []
+        self.left = 0  # descriptions that the notes are about
         self._break = line_break(text)
 
     # What is there. ------------------------------------------------------------------------------
@@ -118,6 +129,7 @@ class _Merge:
         """Changes those of `entries` that are among `items`, and returns the others."""
         by_name: dict[str, list[Node]] = {}
         loosely: dict[str, list[Node]] = {}
+        taken = {_name_of(item, ("name",)) for item in items}
         found_by = entries[0].found_by if entries else ()
         for item in items:
             if name := _name_of(item, found_by):
@@ -125,9 +137,17 @@ class _Merge:
                 loosely.setdefault(name.casefold(), []).append(item)
         fresh = []
         for entry in entries:
-            there = by_name.get(entry.name) or loosely.get(entry.name.casefold(), [])
-            # Another spelling is meant only where there is one.
-            if not there or (entry.name not in by_name and len(there) > 1):
+            there = by_name.get(entry.name, [])
+            if not there and not entry.has_twin:
+                # Another spelling is meant only where there is one.
+                others = loosely.get(entry.name.casefold(), [])
+                there = others if len(others) == 1 else []
+            if not there and entry.name in taken:
+                name = one_line(entry.name, 80)
+                why = f"the file has the name {name} for something else"
+                self.notes.append(f"{one_line(entry.path, 120)} is left out: {why}")
+                self.left += entry.texts
+            elif not there:
                 fresh.append(entry)
             elif len(there) > 1 and entry.below == "tables":
                 self._in_several(there, entry)
@@ -151,11 +171,16 @@ class _Merge:
         self._description(item, entry)
         if not entry.entries:
             return
+        left = self.left
+        for own in _lists_of_versions(item, entry.below):
+            self._entries(own.items, entry.entries)
+        self.left = left  # what a version keeps to itself, the model says all the same
         pair = item.pair(entry.below)
-        if pair is None:
+        is_merged = pair is None and _merged(item, entry.below) is not None
+        if pair is None and not is_merged:
             self._begin(item, entry)
             return
-        if pair[1].anchor or pair[1].kind is Kind.ALIAS:
+        if pair is None or pair[1].anchor or pair[1].kind is Kind.ALIAS:
             for below in entry.entries:
                 self._keep(below, "it is shared with other places of the file (& or *)")
             return
@@ -168,27 +193,31 @@ class _Merge:
             return
         pair = item.pair("description")
         if pair is None:
+            merged = _merged(item, "description")
+            if merged is not None and not (merged.is_null or entry.is_decided):
+                return
             name = item.pair("name") or item.pairs[0]
             if item.is_flow:
-                self._put(name[1].end, f", description: {_quoted(entry.text)}")
+                self._put(name[1].end, f", description: {quoted(entry.text)}")
                 return
             place = line_end(self.text, content_end(name[1], self.text))
             indent = " " * (item.pairs[0][0].column - 1)
-            self._put(place, f"{self._break}{indent}description: {_quoted(entry.text)}")
+            self._put(place, f"{self._break}{indent}description: {quoted(entry.text)}")
             return
         value = pair[1]
         said = value.resolved.text.strip() if value.resolved.kind is Kind.SCALAR else "?"
         said = "" if value.is_null else said
         if said == entry.text:
             return
-        if _JINJA.search(_OURS.sub("", said)):
-            self._keep(entry, "its description is a Jinja expression")
+        if _is_template(said):
+            self._keep(replace(entry, entries=()), "its description is a Jinja expression")
         elif said and not entry.is_decided:
             return  # it is described in the file, and nobody decided on another text
         elif value.anchor or value.kind not in (Kind.SCALAR, Kind.ALIAS):
-            self._keep(entry, "its description is shared with other places of the file (&)")
+            why = "its description is shared with other places of the file (&)"
+            self._keep(replace(entry, entries=()), why)
         else:
-            self._replace(value, _quoted(entry.text))
+            self._replace(value, quoted(entry.text))
 
     def _replace(self, value: Node, rendered: str) -> None:
         if value.style not in ("|", ">"):
@@ -205,6 +234,8 @@ class _Merge:
             self.splices.append(Splice(content, end, ""))
 
     def _keep(self, entry: Entry, why: str) -> None:
+        """With all that is below it."""
+        self.left += entry.texts
         self.notes.append(f"{one_line(entry.path, 120)} is left as it is: {why}")
 
     # What is new. --------------------------------------------------------------------------------
@@ -254,7 +285,7 @@ class _Merge:
         further = self._break + " " * (dash + step)
         keys = [f"name: {render(entry.name)}"]
         keys += [f"{key}: {render(value)}" for key, value in entry.keys]
-        keys += [f"description: {_quoted(entry.text)}"] if entry.text else []
+        keys += [f"description: {quoted(entry.text)}"] if entry.text else []
         block = start + further.join(keys)
         return (
             block + self.fresh(entry.below, entry.entries, dash + step) if entry.entries else block
@@ -269,16 +300,33 @@ def _name_of(item: Node, keys: Sequence[str]) -> str:
         return ""
     for key in keys:
         pair = item.resolved.pair(key)
-        if pair is not None and pair[1].resolved.kind is Kind.SCALAR and not pair[1].is_null:
-            return pair[1].resolved.text
+        value = pair[1].resolved if pair is not None else None
+        if value is None or value.kind is not Kind.SCALAR or value.is_null:
+            continue
+        if not _is_template(value.text):  # what one comes to is dbt's to know
+            return value.text
     return ""
 
 
-def _quoted(text: str | None) -> str:
-    import yaml
+def _merged(item: Node, key: str) -> Node | None:
+    """What `<<` brings of another place of the file."""
+    with contextlib.suppress(ConfigProblem):  # it refers to itself, which dbt refuses as well
+        return item.mapping().get(key)
+    return None
 
-    dumped = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
-    return str(dumped).removesuffix("\n")
+
+def _lists_of_versions(item: Node, key: str) -> Iterator[Node]:
+    """Those of the versions of a model: what stands in one hides the same of the model
+    (docs.getdbt.com/reference/resource-properties/versions)."""
+    pair = item.pair("versions")
+    for version in pair[1].items if pair is not None and not pair[1].anchor else ():
+        own = version.pair(key)
+        if own is not None and not (version.anchor or own[1].anchor):
+            yield own[1]
+
+
+def _is_template(text: str) -> bool:
+    return _JINJA.search(_OURS.sub("", text)) is not None
 
 
 def _flow_list(entries: Sequence[Entry]) -> str:
@@ -286,9 +334,9 @@ def _flow_list(entries: Sequence[Entry]) -> str:
 
 
 def _flow(entry: Entry) -> str:
-    pairs = [f"name: {_quoted(entry.name)}"]
-    pairs += [f"{key}: {_quoted(value)}" for key, value in entry.keys]
-    pairs += [f"description: {_quoted(entry.text)}"] if entry.text else []
+    pairs = [f"name: {quoted(entry.name)}"]
+    pairs += [f"{key}: {quoted(value)}" for key, value in entry.keys]
+    pairs += [f"description: {quoted(entry.text)}"] if entry.text else []
     pairs += [f"{entry.below}: {_flow_list(entry.entries)}"] if entry.entries else []
     return "{" + ", ".join(pairs) + "}"
 

@@ -79,18 +79,32 @@ class Material:
         return self.catalog.comment(target) if self.what is What.ALL else None
 
     def old(self, target: Target) -> str | None:
-        """What stood there when it was decided, else what stands there now."""
-        decision = self.decided.get(target)
-        return decision.previous if decision else self.catalog.comment(target)
+        """The text that the one of the export takes the place of: what stands there now; where the decided
+        text stands there already, what stood there when it was decided."""
+        decision, present = self.decided.get(target), self.catalog.comment(target)
+        return decision.previous if decision and present == decision.text else present
+
+    @property
+    def changed(self) -> tuple[Target, ...]:
+        """What somebody gave another text since it was decided."""
+        return tuple(
+            target
+            for target, decision in self.decided.items()
+            if self.catalog.holds(target)
+            and (self.catalog.comment(target) or None)
+            not in (decision.previous or None, decision.text)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """The texts of the files, by what is put between the name and the suffix: "" is the file that was
-    asked for. `notes` say in words what was left as it is, and why."""
+    asked for. `notes` say in words what was left as it is, and why; `left` descriptions are not in the
+    files therefore."""
 
     files: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from amx_tui.review.exports.material import Made, Material, dotted
 
 @dataclass(frozen=True, slots=True)
 class SqlExport:
-    """`revert` puts back what stood before `script`."""
+    """`revert` puts back what stood before `script`. `refused` are the descriptions that no statement can
+    say, each with why."""
 
     script: str
     revert: str
+    refused: tuple[str, ...] = ()
 
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -83,35 +85,54 @@ def quote_text(text: str | None) -> str:
 def sql_script(material: Material) -> SqlExport:
     """`COMMENT ON`, or what the database has instead, for each text, and the twin that puts back the text that a decision was taken over,
     or none. What is no longer in the catalog is named in a comment and left out."""
+    refused: tuple[str, ...] = ()
     if material.dialect == "mysql":
-        forward, backward = _own_statements(material)
+        forward, backward, refused = _own_statements(material)
     else:
         forward, backward = _comment_statements(material)
     head = _comments(
         f"Descriptions for {one_line(material.label)}, made by amx-tui",
         *_NOTES.get(material.dialect, ()),
         *(f"Not in the database any more: {one_line(dotted(t))}" for t in material.left_out),
+        *(_changed_words(target) for target in material.changed),
     )
     back = _comments(
         f"Puts back what described {one_line(material.label)} before the script beside this one",
         *_NOTES.get(material.dialect, ()),
     )
-    return SqlExport("\n".join([*head, "", *forward, ""]), "\n".join([*back, "", *backward, ""]))
-
-
-def _own_statements(material: Material) -> tuple[list[str], list[str]]:
-    """As the database itself says them, where it has no `COMMENT ON`."""
-    changes = [Change(target, material.old(target), text) for target, text in material.described()]
-    backs = [Change(change.target, change.new, change.old or None) for change in changes]
-    setting = ["SET NAMES utf8mb4;"]
-    return (
-        setting + [_ended(statement) for statement in material.statements(changes)],
-        setting + [_ended(statement) for statement in material.statements(backs)],
+    return SqlExport(
+        "\n".join([*head, "", *forward, ""]), "\n".join([*back, "", *backward, ""]), refused
     )
 
 
+def _changed_words(target: Target) -> str:
+    return f"Its text was changed since it was decided, and is replaced: {one_line(dotted(target))}"
+
+
+def _own_statements(material: Material) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """As the database itself says them, where it has no `COMMENT ON`; and what it has no statement for."""
+    changes = [Change(target, material.old(target), text) for target, text in material.described()]
+    backs = [Change(change.target, change.new, change.old or None) for change in changes]
+    setting = ["SET NAMES utf8mb4;"]
+    forward = list(material.statements(changes))
+    return (
+        setting + [_ended(statement) for statement in forward],
+        setting + [_ended(statement) for statement in material.statements(backs)],
+        tuple(
+            f"{one_line(dotted(change.target))} is left out: {one_line(statement.lstrip('- '))}"
+            for change, statement in zip(changes, forward, strict=True)
+            if _is_refusal(statement)
+        ),
+    )
+
+
+def _is_refusal(statement: str) -> bool:
+    """Where a connector has no statement, it says why in a comment."""
+    return statement.startswith("--")
+
+
 def _ended(statement: str) -> str:
-    return statement if statement.startswith("--") else statement.rstrip().rstrip(";") + ";"
+    return statement if _is_refusal(statement) else statement.rstrip().rstrip(";") + ";"
 
 
 def _comment_statements(material: Material) -> tuple[list[str], list[str]]:
@@ -130,7 +151,9 @@ def _comment_statements(material: Material) -> tuple[list[str], list[str]]:
 
 def make_sql(material: Material, present: str | None) -> Made:
     export = sql_script(material)
-    return Made({"": export.script, ".revert": export.revert})
+    notes = (*export.refused, *map(_changed_words, material.changed))
+    files = {"": export.script, ".revert": export.revert}
+    return Made(files, notes, left=len(export.refused))
 
 
 def _place(table: Table, target: Target, *, has_schema: bool) -> str:
