@@ -55,9 +55,17 @@ def picture(compare: Compare, workspace: Workspace, size: tuple[int, int], act: 
         if workspace.connector is not None:
             await settle(pilot)
         await act(pilot)
+        await rest(pilot)
         await pilot.pause()
 
     assert compare(AmxApp(workspace), terminal_size=size, run_before=run_before)
+
+
+async def rest(pilot: Pilot[None]) -> None:
+    """Until the card of Review shows what was sent, which comes behind the rest of it."""
+    if on(pilot, "ReviewScreen") and session_of(pilot).rows:
+        card = pilot.app.screen.query_one("#card", Page)
+        await until(pilot, lambda: "(shapes)" in card.text)
 
 
 def on(pilot: Pilot[None], name: str) -> bool:
@@ -67,10 +75,7 @@ def on(pilot: Pilot[None], name: str) -> bool:
 async def go(pilot: Pilot[None], key: str, name: str) -> None:
     await pilot.press(key)
     await until(pilot, lambda: on(pilot, name))
-    if name == "ReviewScreen" and session_of(pilot).rows:
-        # The card shows what was sent as soon as that is read.
-        card = pilot.app.screen.query_one("#card", Page)
-        await until(pilot, lambda: "(shapes)" in card.text)
+    await rest(pilot)
 
 
 # Browse and Draft. -------------------------------------------------------------------------------
