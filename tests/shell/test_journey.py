@@ -180,6 +180,21 @@ def test_json_has_a_stable_shape(legacy: Path, profile: Path, provider: Scripted
     assert len(document("history", legacy, "--run", "1")["suggestions"]) == 3
     exported = document("export", legacy, "--format", "sql", "--output", legacy.with_name("x.sql"))
     assert exported["texts"] == 2 and len(exported["files"]) == 2
+    compared = [document("draft", legacy, "T001", "--again", "--yes")]
+    compared += [document("history", legacy, "--compare", "1", "2")]
+    one_run = document("history", legacy, "--run", "1")
+    # README tells of every key.
+    readme = (ROOT / "README.md").read_text()
+    for shape in (would, made, pending, written, told, exported, one_run, *compared):
+        for key in keys_in(shape):
+            assert f"`{key}`" in readme, key
+
+
+def keys_in(value: Any) -> set[str]:
+    """All of a JSON value, at any depth."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_in, value.values()))
+    return set().union(*map(keys_in, value)) if isinstance(value, list) else set()
 
 
 def test_a_command_that_comes_a_line_too_early_is_not_kept_as_a_text(
