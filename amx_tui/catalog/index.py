@@ -142,7 +142,7 @@ class CatalogIndex:
 
     def name_of(self, target: Target) -> str:
         """`TABLE.COLUMN`, for people; with its schema where another one may have the same. Foreign text."""
-        return f"{target.schema}.{target.path}" if self.has_schemas else target.path
+        return target.whole_path if self.has_schemas else target.path
 
     # Look-ups. -----------------------------------------------------------------------------------
 

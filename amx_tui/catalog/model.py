@@ -41,6 +41,11 @@ class Target:
         """`TABLE` or `TABLE.COLUMN`, for people; not unique across schemas, and not quoted."""
         return f"{self.table}.{self.column}" if self.column else self.table
 
+    @property
+    def whole_path(self) -> str:
+        """The same with its schema, where there is one."""
+        return f"{self.schema}.{self.path}" if self.schema else self.path
+
 
 class TableKind(StrEnum):
     TABLE = "table"

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from amx_tui.base.amounts import counted
 from amx_tui.base.text import clean, one_line
 from amx_tui.base.times import duration, moment_in
 from amx_tui.catalog.model import Target
@@ -309,7 +310,7 @@ class Board:
                 if missing:
                     notes.append(f"no description came for {_names(missing)}")
                 if unusable:
-                    notes.append(f"{unusable} part{'s' if unusable != 1 else ''} of it unusable")
+                    notes.append(f"{counted(unusable, 'part')} of it unusable")
                 if notes:
                     self._say(line.number, f"{line.title}: {'; '.join(notes)}", at)
             case BatchFailed(_, failure, missing, at):
@@ -392,7 +393,7 @@ def _names(targets: tuple[Target, ...]) -> str:
 
 
 def _count(number: int) -> str:
-    return f"{number} target{'s' if number != 1 else ''}"
+    return counted(number, "target")
 
 
 def _number(number: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from amx_tui.base.amounts import counted
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.config.model import Privacy
@@ -87,7 +88,7 @@ class Batch:
 
     def name(self, *, with_schema: bool) -> str:
         """That of its table, for people. Foreign text."""
-        return f"{self.table.schema}.{self.table.table}" if with_schema else self.table.table
+        return self.table.whole_path if with_schema else self.table.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Plan:
     def title_of(self, batch: Batch) -> str:
         """Such as `BSEG · 10 columns`. Foreign text."""
         columns = sum(1 for target in batch.targets if not target.is_table)
-        what = f"{columns} column{'s' if columns != 1 else ''}" if columns else "the table itself"
+        what = counted(columns, "column") if columns else "the table itself"
         return f"{batch.name(with_schema=self.has_schemas)} · {what}"
 
     @property

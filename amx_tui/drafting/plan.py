@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from amx_tui.base.amounts import counted
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Table, Target
 from amx_tui.config.model import NO_WORDING, Privacy, Wording
 from amx_tui.drafting.glossary import Glossary
@@ -101,10 +102,10 @@ def scope_in_words(targets: Collection[Target]) -> str:
     tables = len({target.of_table for target in targets})
     parts = []
     if columns:
-        parts.append(f"{columns} column{'s' if columns != 1 else ''}")
+        parts.append(counted(columns, "column"))
     if themselves:
         parts.append(f"{themselves} table{'s themselves' if themselves != 1 else ' itself'}")
-    return f"{' and '.join(parts) or 'nothing'}, in {tables} table{'s' if tables != 1 else ''}"
+    return f"{' and '.join(parts) or 'nothing'}, in {counted(tables, 'table')}"
 
 
 def make_plan(

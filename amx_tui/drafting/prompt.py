@@ -337,4 +337,4 @@ def _percent(share: float | None) -> str | None:
 def _name_reference(target: Target | None, schema: str) -> str | None:
     if target is None:
         return None
-    return target.path if target.schema == schema else f"{target.schema}.{target.path}"
+    return target.path if target.schema == schema else target.whole_path

@@ -151,8 +151,9 @@ class _Names:
                 else (self._columns, self._loose_columns)
             )
             exact.setdefault(target.column or target.table, target)
-            qualified = f"{target.schema}.{target.path}"
-            for name in {_fold(n) for n in (target.column or target.table, target.path, qualified)}:
+            for name in {
+                _fold(n) for n in (target.column or target.table, target.path, target.whole_path)
+            }:
                 # Two targets that differ only in case are told apart by their exact names alone.
                 loose[name] = None if name in loose and loose[name] != target else target
 

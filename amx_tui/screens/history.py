@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
+from amx_tui.base.amounts import counted
 from amx_tui.commands.model import RowsChanged, SessionEvent
 from amx_tui.drafting.model import RunEnded, RunStarted
 from amx_tui.review.history import History, PastRun, Writing
@@ -144,9 +145,8 @@ class HistoryScreen(Room):
         """How many there are; a search through much takes seconds."""
         if paged is self._shown and paged.words != self._words:
             return f"looking for “{self._words}”…" if self._words else "reading…"
-        count = len(paged)
         words = f" with “{paged.words}”" if paged.words else ""
-        return f"{count} {one}{'s' if count != 1 else ''}{what}{words}"
+        return f"{counted(len(paged), one)}{what}{words}"
 
     def _show_card(self) -> None:
         card, place = self.query_one("#card", Page), self._rows.cursor

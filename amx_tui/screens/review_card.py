@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
+from amx_tui.base.amounts import counted
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Column, Table
 from amx_tui.commands.sent import sent_words
@@ -100,7 +101,7 @@ def _facts(session: Session, table: Table | None, column: Column | None) -> list
     if table is None:
         return ["not in the database any more"]
     if column is None:
-        return [f"{table.kind.value} of {len(table.columns)} columns"]
+        return [f"{table.kind.value} of {counted(len(table.columns), 'column')}"]
     facts = [column.type]
     if column.key_position:
         facts.append("primary key")
@@ -108,7 +109,7 @@ def _facts(session: Session, table: Table | None, column: Column | None) -> list
         facts.append(f"refers to {session.index.name_of(column.references)}")
     others = session.index.count_called(column.name) - 1
     if others > 0:
-        facts.append(f"in {others} more table{'s' if others > 1 else ''} (n)")
+        facts.append(f"in {counted(others, 'more table')} (n)")
     return facts
 
 

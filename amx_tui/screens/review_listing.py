@@ -236,7 +236,7 @@ class Suggestions:
             number = self._numbers[target] = len(self._targets)
             self._targets.append(target)
             self._rows.append(row)
-            self._paths.append(f"{target.schema}.{target.path}".lower())
+            self._paths.append(target.whole_path.lower())
             self._said.append(" ".join(words))
             self._measures.append(measure)
             self._places.append(place)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from amx_tui.base.amounts import counted
 from amx_tui.commands.exporting import FORMATS, Overwrites, What, export, render
 from amx_tui.shell.plain import (
     DONE,
@@ -87,7 +88,7 @@ def _export(options: argparse.Namespace, opened: Opened) -> int:
         )
         return DONE
     files = " and ".join(str(file) for file in report.paths)
-    say(f"{report.texts} description{'s' if report.texts != 1 else ''} written to {files}")
+    say(f"{counted(report.texts, 'description')} written to {files}")
     for target in report.left_out:
         say(f"{path_of(target)} is no longer in the database and was left out")
     for note in report.notes:

@@ -248,9 +248,9 @@ class _Review:
         more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
         say(f"{', '.join(path_of(target) for target in targets[:_NAMED])}{more}: {done}")
         self.decided += len(targets) if wish == "take again" else -min(self.decided, len(targets))
-        for target in targets:
-            if target not in self.targets:  # decided before this review began
-                self.targets.insert(self.place, target)
+        known = set(self.targets)
+        # What was decided before this review began comes in here.
+        self.targets[self.place : self.place] = [t for t in targets if t not in known]
         self._turn_to(self.targets.index(targets[0]))
 
 

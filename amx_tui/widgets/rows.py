@@ -399,9 +399,8 @@ class RowList(Inked, can_focus=True):
         index = event.y + self.scroll_offset.y
         if index < self._count:
             same = index == self.cursor
-            self.go(
-                index, beside=0
-            )  # what was clicked stays where it is: the next click is for it, too
+            # What was clicked stays where it is: the next click is for it, too.
+            self.go(index, beside=0)
             if same:
                 self.action_choose()
 

@@ -28,6 +28,7 @@ from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.signs import BANDS
 from tests.review.made import accept as accepted
+from tests.screens.test_many_at_once import open_review
 from tests.snapshot.conftest import session_of, settle, until
 
 
@@ -128,6 +129,7 @@ async def test_tables_of_one_name_in_two_schemas_are_told_apart_before_they_are_
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await open_write(pilot, 2)
+        await until(pilot, lambda: "≠ main.p " in words(pilot.app.screen, "#changes"))
         first, second, *_ = words(pilot.app.screen, "#changes").splitlines()
         assert "· hr.p " in first and "of hr" in first and title(pilot, "#statement") == "hr.p"
         # It would be left alone: the decision was taken over another text.
@@ -136,6 +138,7 @@ async def test_tables_of_one_name_in_two_schemas_are_told_apart_before_they_are_
         await until(pilot, lambda: on(pilot, "Question"))
         await pilot.press("y")
         await until(pilot, lambda: "1 written" in title(pilot, "#changes"))
+        await session_of(pilot).close()  # DuckDB opens a file in one way at a time in a process
     with duckdb.connect(str(path)) as database:
         found = database.execute("SELECT schema_name, comment FROM duckdb_tables() ORDER BY 1")
         assert found.fetchall() == [("hr", "of hr"), ("main", "by somebody else")]
@@ -190,11 +193,8 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
     """Somebody else's text arrives with the editor open, or just before a key."""
     app = AmxApp(reviewed)
     async with app.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         target = next(t for t in sorted(session.rows) if t.path == title(pilot, "#card"))
         seen = session.catalog.comment(target)
         if key == "e":
@@ -231,11 +231,8 @@ async def test_what_was_decided_stands_beside_the_text_of_now_also_in_a_small_te
     reviewed: Workspace,
 ) -> None:
     async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         (target,) = [t for t in session.rows if t.path == title(pilot, "#card")]
         text = session.rows[target].suggestion.alternatives[1].text
         seen = {target: session.catalog.comment(target)}
@@ -260,11 +257,8 @@ async def test_keys_that_are_quicker_than_the_disk_are_for_one_card_after_the_ot
 ) -> None:
     app = AmxApp(reviewed)
     async with app.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         first, second, third, fourth = [row.target for row in shown_rows(pilot)][:4]
         await until(pilot, lambda: title(pilot, "#card") == first.path)
         decide = reviewed.store.decide
@@ -291,11 +285,8 @@ async def test_a_key_for_the_card_with_the_old_text_is_not_taken_for_the_new_one
 ) -> None:
     app = AmxApp(reviewed)
     async with app.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         target = next(t for t in sorted(session.rows) if t.path == title(pilot, "#card"))
         review = app.screen
         assert isinstance(review, ReviewScreen)
@@ -323,11 +314,8 @@ async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_
 ) -> None:
     app = AmxApp(reviewed)
     async with app.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         order = [row.target for row in shown_rows(pilot)]
         await pilot.press("W")
         # Two alternatives whose signs differ.
@@ -348,11 +336,8 @@ async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_
         await session.decide([own], Verdict.EDITED, text="Words of my own")
     again = AmxApp(reviewed)
     async with again.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         rows = shown_rows(pilot)
         todo = next(row for row in rows if row.state is State.TODO)
         assert todo.target.path == title(pilot, "#card")
@@ -375,11 +360,8 @@ def shown_rows(pilot: Pilot[None]) -> list[ReviewRow]:
 async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed: Workspace) -> None:
     app = AmxApp(reviewed)
     async with app.run_test(size=(140, 40)) as pilot:
-        await settle(pilot)
         session = session_of(pilot)
-        await until(pilot, lambda: bool(session.rows))
-        await pilot.press("R")
-        await until(pilot, lambda: on(pilot, "ReviewScreen"))
+        await open_review(pilot)
         (only, *_) = shown_rows(pilot)
         await pilot.press("slash", *only.target.path.lower())
         await until(pilot, lambda: bool(shown_rows(pilot)) and only in shown_rows(pilot))

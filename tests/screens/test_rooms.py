@@ -7,6 +7,7 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.review.model import State, Verdict
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.rows import RowList
+from tests.screens.test_many_at_once import open_review
 from tests.snapshot.conftest import session_of, settle, until
 
 
@@ -15,11 +16,8 @@ async def test_a_theme_that_is_chosen_elsewhere_colours_a_room_that_was_left_bef
 ) -> None:
     app = AmxApp(reviewed)
     async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
+        await open_review(pilot)
         rows = app.screen.query_one("#suggestions", RowList)
-        await until(pilot, lambda: rows.count > 0)
         assert rows.base.bgcolor is not None
         dark = rows.base.bgcolor
         await pilot.press("B")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Column, Table, Target
 from amx_tui.review.exports.dbt_merge import Entry, merge_into
-from amx_tui.review.exports.material import Made, Material, dotted
+from amx_tui.review.exports.material import Made, Material
 
 # The sections of a file in which dbt describes what it builds itself.
 _BUILT = ("models", "seeds", "snapshots")
@@ -116,7 +116,7 @@ def _entry(
             entries=below,
             found_by=("identifier", "name") if target.is_table else ("name",),
             has_twin=name in (twins if target.is_table else column_twins),
-            path=dotted(target),
+            path=target.whole_path,
         )
 
     return described(

@@ -6,7 +6,7 @@ import re
 
 from amx_tui.base.text import clean, one_line
 from amx_tui.catalog.model import Column, Table, Target
-from amx_tui.review.exports.material import Made, Material, dotted
+from amx_tui.review.exports.material import Made, Material
 
 # CommonMark takes a backslash before any ASCII punctuation for the character itself
 # (spec.commonmark.org/0.31.2/#backslash-escapes). Which ones could begin something inside a line:
@@ -29,7 +29,7 @@ def make_markdown(material: Material, present: str | None) -> Made:
 
 
 def _table_section(table: Table, columns: tuple[Column, ...], material: Material) -> str:
-    lines = [f"# {_inline(dotted(table.target))}", "", "## Description", ""]
+    lines = [f"# {_inline(table.target.whole_path)}", "", "## Description", ""]
     text = material.text(table.target)
     lines += [_block(text), ""] if text else []
     lines += ["## Columns", "", _HEADER]
@@ -41,7 +41,7 @@ def _column_row(table: Table, column: Column, material: Material) -> str:
     parent = ""
     if column.references is not None:
         schema = "" if column.references.schema == table.schema else column.references.schema
-        parent = dotted(Target(schema, column.references.table, column.references.column))
+        parent = Target(schema, column.references.table, column.references.column).whole_path
     comment = material.text(table.column_target(column)) or ""
     cells = (
         _inline(column.name),

@@ -124,7 +124,3 @@ class Format:
     def offered(self, stem: str) -> str:
         """The name of a file, where nobody chose one yet."""
         return self.name or f"{stem}{self.suffix}"
-
-
-def dotted(target: Target) -> str:
-    return ".".join(part for part in (target.schema, target.table, target.column) if part)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Change, Table, TableKind, Target
-from amx_tui.review.exports.material import Made, Material, dotted
+from amx_tui.review.exports.material import Made, Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def sql_script(material: Material) -> SqlExport:
     head = _comments(
         f"Descriptions for {one_line(material.label)}, made by amx-tui",
         *_NOTES.get(material.dialect, ()),
-        *(f"Not in the database any more: {one_line(dotted(t))}" for t in material.left_out),
+        *(f"Not in the database any more: {one_line(t.whole_path)}" for t in material.left_out),
         *(_changed_words(target) for target in material.changed),
     )
     back = _comments(
@@ -106,7 +106,9 @@ def sql_script(material: Material) -> SqlExport:
 
 
 def _changed_words(target: Target) -> str:
-    return f"Its text was changed since it was decided, and is replaced: {one_line(dotted(target))}"
+    return (
+        f"Its text was changed since it was decided, and is replaced: {one_line(target.whole_path)}"
+    )
 
 
 def _own_statements(material: Material) -> tuple[list[str], list[str], tuple[str, ...]]:
@@ -119,7 +121,7 @@ def _own_statements(material: Material) -> tuple[list[str], list[str], tuple[str
         setting + [_ended(statement) for statement in forward],
         setting + [_ended(statement) for statement in material.statements(backs)],
         tuple(
-            f"{one_line(dotted(change.target))} is left out: {one_line(statement.lstrip('- '))}"
+            f"{one_line(change.target.whole_path)} is left out: {one_line(statement.lstrip('- '))}"
             for change, statement in zip(changes, forward, strict=True)
             if _is_refusal(statement)
         ),
