@@ -447,7 +447,11 @@ class ReviewScreen(Room):
         self._picked.clear()
         # Of a list that has to be made first, the next one is not known.
         self._is_new = self._following.now() is None
-        self._go_on(at)
+        row = self._row
+        if row is not None and row.target == at and row.state is State.TODO:
+            self.show_now()  # it was none of them, and is the next one
+        else:
+            self._go_on(at)
 
     async def action_reopen(self) -> None:
         """Takes back what was decided here, alone, whatever was decided along with it."""

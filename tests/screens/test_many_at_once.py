@@ -150,6 +150,11 @@ async def test_what_is_marked_can_be_rejected_at_once(reviewed: Workspace) -> No
         others = [row for target, row in session.rows.items() if target not in rejected]
         assert all(row.state is State.TODO for row in others)
         assert not review(pilot)._picked
+        # The next one to decide on is the one under the cursor, which was not among them.
+        fourth = listed(pilot)[3]
+        await until(
+            pilot, lambda: str(review(pilot).query_one("#card").border_title) == fourth.path
+        )
 
 
 async def test_leaving_the_dialog_decides_nothing(reviewed: Workspace) -> None:
