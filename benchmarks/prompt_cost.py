@@ -113,7 +113,7 @@ def main() -> int:
         uncached += len(prompt) - served
         about = estimate_prompt(batch.messages)
         print(
-            f"  {batch.title:20} {len(prompt):5} tokens, {served:5} of them cached;"
+            f"  {plan.title_of(batch):20} {len(prompt):5} tokens, {served:5} of them cached;"
             f" estimated {about} ({about / len(prompt) - 1:+.0%})"
         )
     met = [
