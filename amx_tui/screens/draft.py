@@ -310,11 +310,13 @@ class DraftScreen(Room):
 
     # Keys. ---------------------------------------------------------------------------------------
 
-    def action_start(self) -> None:
+    async def action_start(self) -> None:
         if self._draft is None:
             self._has_asked = False
             if self._problem is not None:
                 self._plan()
+            else:
+                say(self, "What would be sent is still being made.")
             return
         draft = self._draft
         if not _can_hold_cap(draft):
@@ -328,7 +330,8 @@ class DraftScreen(Room):
             self.app.pop_screen()
             self.desk.go("review" if self._is_again and self._run is None else "drafting")
 
-        self.do(start)
+        # A key that goes elsewhere right behind this one would take the screen away, and the start with it.
+        await self.see_done(start)
 
     def action_profile(self) -> None:
         try:

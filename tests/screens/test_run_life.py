@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from amx_tui.app import AmxApp
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
+from amx_tui.commands.model import Draft
 from amx_tui.commands.opening import open_named
+from amx_tui.commands.running import Runner
 from amx_tui.commands.workspace import Workspace
 from amx_tui.drafting.board import BatchLine, BatchState, Board
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
+from amx_tui.llm.client import Client
 from amx_tui.llm.model import Failure, FailureKind
 from amx_tui.review.store import Store
 from amx_tui.screens.drafting import _state_words
@@ -137,6 +142,29 @@ async def test_a_second_attempt_does_not_run_into_the_first(
         await until(pilot, lambda: view.text.startswith("Let me see whether\n"))
         assert view.text.split("\n\n")[1] == "── attempt 2 ──"
         assert "Let me look at" in view.text.split("\n\n")[2]
+
+
+async def test_a_run_begins_though_the_next_key_goes_elsewhere_at_once(
+    server: ScriptedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_client = Runner._make_client
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def make_slowly(runner: Runner, draft: Draft) -> Client:
+        began.set()
+        may_go_on.wait(20)
+        return make_client(runner, draft)
+
+    monkeypatch.setattr(Runner, "_make_client", make_slowly)
+    app = AmxApp(workspace_at(server.base_url, tmp_path))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        for key in ("enter", "R"):
+            app.post_message(Key(key, None if key == "enter" else key))
+        assert await asyncio.to_thread(began.wait, 20)  # `pilot` would wait for the key itself
+        may_go_on.set()
+        await until(pilot, lambda: type(app.screen).__name__ == "ReviewScreen")
+        await until(pilot, lambda: drafted(pilot) == 3 and not app.session.is_running)
 
 
 async def test_the_end_offers_to_ask_for_what_t_asks_for_and_not_for_a_batch_that_was_given_up(
