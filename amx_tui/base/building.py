@@ -38,10 +38,9 @@ def building() -> Iterator[None]:
 def calm_collector() -> None:
     """For a screen that answers keys, once it is there: what was imported stays, and is not looked at
     again in mid-stream. A full collection holds up a key by tens of milliseconds, and a stream starts one
-    each second with Python's own numbers; what a stream leaves is gone after the two quick ones. The second of
-    these looks at five times 2 000 objects, which takes 3 ms; at twenty times as many it took 15."""
+    each second with Python's own numbers; what a stream leaves is gone after the two quick ones."""
     gc.freeze()
-    gc.set_threshold(2_000, 5, 80)
+    gc.set_threshold(2_000, 20, 20)
     gc.enable()
 
 
