@@ -70,6 +70,7 @@ class Wanted:
 _STATES = tuple(State)
 _CODES = {state: code for code, state in enumerate(_STATES)}
 _TODO = _CODES[State.TODO]
+_GONE = 255  # was listed once
 _IS_TO_DO = bytes(code == _TODO for code in range(256))
 _CONFIDENCES = tuple(product(Band, Signal))
 
@@ -147,9 +148,10 @@ class Suggestions:
     def undecided(self) -> tuple[Sequence[ReviewRow], Confidences]:
         """What is listed and to do, whatever becomes of it later, and how many of each confidence there are;
         None is for those without a text."""
-        if self.wanted.state is State.TODO or self.counts[State.TODO] == self.total:
-            return self._kept(self._shown)
         is_to_do = self._states.translate(_IS_TO_DO)
+        if len(self._shown) == self.counts[State.TODO] and self.wanted.state is State.TODO:
+            # All there are: counted without looking each of them up.
+            return self._kept(self._shown, compress(self._confidences, is_to_do))
         return self._kept(compress(self._shown, map(is_to_do.__getitem__, self._shown)))
 
     def these(self, targets: Iterable[Target]) -> tuple[Sequence[ReviewRow], Confidences]:
@@ -157,9 +159,11 @@ class Suggestions:
         known = (self._numbers.get(target) for target in targets if target in self.rows)
         return self._kept(number for number in known if number is not None)
 
-    def _kept(self, numbers: Iterable[int]) -> tuple[Sequence[ReviewRow], Confidences]:
+    def _kept(
+        self, numbers: Iterable[int], confidences: Iterable[int] | None = None
+    ) -> tuple[Sequence[ReviewRow], Confidences]:
         kept = _Kept(list(self._rows), array("I", numbers))
-        codes = bytes(map(self._confidences.__getitem__, kept.numbers))
+        codes = bytes(confidences or [self._confidences[number] for number in kept.numbers])
         counts = {key: codes.count(code) for code, key in enumerate((None, *_CONFIDENCES))}
         return kept, counts
 
@@ -183,6 +187,8 @@ class Suggestions:
                 self.counts[_STATES[self._states[number]]] -= 1
             row = self.rows.get(target)
             if row is None:  # undone, and never drafted
+                if number is not None:
+                    self._states[number] = _GONE
                 continue
             number = self._enter(row)
             self.counts[_STATES[self._states[number]]] += 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amx_tui.catalog.index import CatalogIndex
 from amx_tui.catalog.model import Catalog, Column, Table, Target
 from amx_tui.commands.session import Session
-from amx_tui.drafting.model import Alternative, Band, Confidence, Suggestion
+from amx_tui.drafting.model import Alternative, Band, Confidence, Signal, Suggestion
 from amx_tui.review.model import Decision, ReviewRow, State, Verdict
 from amx_tui.screens.review_listing import Kind, Order, Suggestions, Wanted
 from amx_tui.screens.review_rows import counts_of
@@ -80,6 +80,11 @@ def state_of(row: ReviewRow) -> State:
     return row.state_over(CATALOG.comment(row.target))
 
 
+def confidence_of(row: ReviewRow) -> tuple[Band, Signal] | None:
+    first = (row.suggestion.alternatives or (None,))[0]
+    return (first.confidence.band, first.confidence.signal) if first is not None else None
+
+
 def is_redrafted(row: ReviewRow) -> bool:
     is_decided = row.decision is not None and row.decision.verdict is not Verdict.OPEN
     return is_decided and row.run is not None and row.drafted_at > 0.0
@@ -105,9 +110,19 @@ def expected(session: Session, want: Wanted) -> list[Target]:
     return [t for t in TARGETS if t in session.rows and fits(session.rows[t])]
 
 
-@given(st.lists(rows(), max_size=12), wanted, wanted, st.lists(rows(), max_size=6))
+@given(
+    st.lists(rows(), max_size=12),
+    wanted,
+    wanted,
+    st.lists(rows(), max_size=6),
+    st.sets(st.sampled_from(TARGETS), max_size=2),
+)
 def test_a_list_that_is_kept_is_the_list_made_anew(
-    found: list[ReviewRow], first: Wanted, second: Wanted, later: list[ReviewRow]
+    found: list[ReviewRow],
+    first: Wanted,
+    second: Wanted,
+    later: list[ReviewRow],
+    gone: set[Target],
 ) -> None:
     session = session_of(found)
     listing = Suggestions(session, first)
@@ -115,6 +130,9 @@ def test_a_list_that_is_kept_is_the_list_made_anew(
     for row in later:  # drafted, decided, undone
         session.rows[row.target] = row
         listing.update([row.target])
+    for target in gone & session.rows.keys():  # undone, and never drafted
+        del session.rows[target]
+        listing.update([target])
     assert [row.target for row in listing] == expected(session, first)
     listing.filter(second)
     shown = expected(session, second)
@@ -122,6 +140,10 @@ def test_a_list_that_is_kept_is_the_list_made_anew(
     assert +listing.counts == Counter(state_of(row) for row in session.rows.values())
     assert listing.total == len(session.rows)
     assert listing.redrafted == sum(map(is_redrafted, session.rows.values()))
+    to_do = [row for row in listing if state_of(row) is State.TODO]
+    many, confidences = listing.undecided()
+    assert list(many) == to_do
+    assert Counter(+Counter(confidences)) == Counter(map(confidence_of, to_do))
     for place, target in enumerate(shown):
         assert listing.place_of(target) == place
         assert listing[place].target == target
