@@ -183,6 +183,11 @@ def compare_profiles(workspace: Workspace, draft: Draft) -> tuple[Offer, ...]:
     return tuple(offers[name] for name in sorted(offers))
 
 
+def waiting_words(waiting: int) -> str:
+    """Of a plan that holds so many which were drafted already and wait for a decision; "" for none."""
+    return f"{number(waiting)} of them drafted before, still to be reviewed" if waiting else ""
+
+
 def size_words(draft: Draft) -> tuple[str, str]:
     """How many requests and why, and about how many tokens, with the margin of that; and in addition
     whether some are smaller than the profile says."""

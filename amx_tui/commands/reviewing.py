@@ -47,6 +47,11 @@ class Review:
         row = self.rows.get(target)
         return bool(row and row.decision and row.decision.verdict.keeps_text)
 
+    def waiting(self, targets: Iterable[Target]) -> int:
+        """How many of these were drafted and wait for a decision: drafting them once more costs once more."""
+        rows = (self.rows.get(target) for target in targets)
+        return sum(row is not None and row.is_waiting for row in rows)
+
     def readings_of(self, targets: Iterable[Target]) -> dict[Target, tuple[str, ...]]:
         """The texts that were drafted so far, of what was drafted already."""
         return {

@@ -122,6 +122,11 @@ class ReviewRow:
         return any(one.confidence.band is Band.LOW for one in best)
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it was drafted and nobody has decided on it yet."""
+        return self.run is not None and self.state is State.TODO
+
+    @property
     def is_redrafted(self) -> bool:
         """Whether a new draft came since it was decided, which the decision does not know."""
         decision = self.decision

@@ -66,6 +66,7 @@ class DraftScreen(Room):
         self._targets = targets
         self._run = run
         self._draft: Draft | None = None
+        self._waiting = 0  # of what it holds: drafted already, and not decided
         self._problem: Problem | None = None
         self._profile: str | None = None
         self._cap: float | None = None
@@ -123,6 +124,9 @@ class DraftScreen(Room):
             if isinstance(problem, NotReady) and problem.opens_form and not self._has_asked:
                 self._has_asked = True
                 await self._open_form(problem)
+        if self._draft is not None:
+            batches = self._draft.plan.batches
+            self._waiting = session.review.waiting(t for batch in batches for t in batch.targets)
         self.show_now()
         self._show_batch()
         if self._draft is not None:
@@ -215,7 +219,7 @@ class DraftScreen(Room):
             return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
         if self._draft is None:
             return [[("making the plan …", "dim")]]
-        from amx_tui.commands.drafting import own_offer, size_words
+        from amx_tui.commands.drafting import own_offer, size_words, waiting_words
 
         draft = self._draft
         plan, estimate = draft.plan, draft.plan.estimate
@@ -224,6 +228,7 @@ class DraftScreen(Room):
         effort = f" · effort {plan.effort}" if plan.effort else ""
         size, smaller = size_words(draft)
         is_hard = self._only_low or self._is_again
+        waiting = "" if is_hard else waiting_words(self._waiting)
         rows: list[Line] = [
             [
                 ("what     ", "dim"),
@@ -231,6 +236,7 @@ class DraftScreen(Room):
                 (" · what came out low" if self._only_low else "", "dim"),
                 (" · described ones too" if self._redo and not self._only_low else "", "warn"),
                 (" · the readings so far go along" if plan.is_again else "", "dim"),
+                (f" · {waiting}" if waiting else "", "warn"),
             ],
             *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
             [

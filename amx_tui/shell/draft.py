@@ -14,14 +14,13 @@ from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.documents import standing_words
-from amx_tui.commands.drafting import prepare_draft, size_words
+from amx_tui.commands.drafting import prepare_draft, size_words, waiting_words
 from amx_tui.commands.model import PRIVACY_WORDS, Draft, NotReady, SessionEvent, TranscriptsFailed
 from amx_tui.commands.recent import remember
 from amx_tui.commands.session import Session
 from amx_tui.commands.setup import profile_of
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import RunEnded, RunState, SuggestionDrafted
-from amx_tui.evidence.model import Standing
 from amx_tui.review.store import Store
 from amx_tui.shell.opening import open_workspace
 from amx_tui.shell.plain import (
@@ -120,7 +119,7 @@ def _draft(options: argparse.Namespace) -> int:
             draft, run = runner.run(_prepare(options, session))
             if run is not None:
                 say(f"the rest of run {run}", quietly=options.json)
-            for line in _facts(draft, session.workspace.library.standing):
+            for line in _facts(draft, session):
                 say(line, quietly=options.json)
             if options.dry_run:
                 _show_requests(workspace.store, draft, is_json=options.json)
@@ -227,13 +226,17 @@ def _chosen(options: argparse.Namespace, session: Session) -> set[Target]:
     return targets
 
 
-def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
+def _facts(draft: Draft, session: Session) -> Iterator[str]:
     plan, setup = draft.plan, draft.setup
     estimate, endpoint = plan.estimate, setup.endpoint
     effort = f", effort {plan.effort}" if plan.effort else ""
     source = f"from {draft.rates.source}" if draft.rates else "no price is known"
     cap = f", stops before {money(plan.cap_usd)}" if plan.cap_usd is not None else ", no cap"
-    yield f"what: {plan.scope}{', the readings so far go along' if plan.is_again else ''}"
+    if plan.is_again:
+        again = "the readings so far go along"
+    else:
+        again = waiting_words(session.review.waiting(t for b in plan.batches for t in b.targets))
+    yield f"what: {plan.scope}{f', {again}' if again else ''}"
     if plan.hint:
         yield f"hint: {one_line(plan.hint)}"
     yield f"to: {one_line(plan.profile)}, {one_line(plan.model)}{effort}"
@@ -241,7 +244,7 @@ def _facts(draft: Draft, documents: Standing) -> Iterator[str]:
     yield f"privacy: {plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
     if draft.wording:
         yield f"texts: {draft.wording}"
-    for said, more in standing_words(documents, plan):
+    for said, more in standing_words(session.workspace.library.standing, plan):
         yield f"documents and code: {said}{more}"
     size, smaller = size_words(draft)
     yield f"size: {size}{smaller}"

@@ -16,6 +16,7 @@ from amx_tui.shell.plain import (
     USUAL,
     Opened,
     make_parser,
+    next_command,
     path_of,
     print_json,
     say,
@@ -54,9 +55,9 @@ def run(words: Sequence[str]) -> int:
 def _tell(options: argparse.Namespace, opened: Opened) -> int:
     history = History(opened.store, opened.connector.identity)
     if options.run is not None:
-        _tell_run(options, opened, _find_run(history, options.run))
+        _tell_run(options, opened, _find_run(options, history, options.run))
     elif options.compare is not None:
-        first, second = (_find_run(history, number).record.id for number in options.compare)
+        first, second = (_find_run(options, history, n).record.id for n in options.compare)
         _tell_comparison(options, opened, history, history.shared(first, second))
     elif options.json:
         print_json(
@@ -96,14 +97,15 @@ def _writings(history: History, search: str) -> list[Writing]:
     return [one for page in pages for one in history.writings(page).values()]
 
 
-def _find_run(history: History, number: int) -> PastRun:
+def _find_run(options: argparse.Namespace, history: History, number: int) -> PastRun:
     found = history.runs([number])
     if number not in found:
         known = ", ".join(map(str, history.run_numbers()[:20]))
         raise NotReady(
             f"There is no run {number} of this database",
-            f"There are {known}" if known else "There is none at all",
-            "See them all: amx-tui history DATABASE",
+            f"There are {known}" if known else "Nothing was drafted for it yet",
+            f"{'See them all' if known else 'Begin'}:"
+            f" {next_command('history' if known else 'draft', options.database)}",
         )
     return found[number]
 

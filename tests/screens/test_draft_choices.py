@@ -127,6 +127,7 @@ async def test_what_came_out_low_is_a_scope_of_its_own(
         await run_to_its_end(pilot)
         await app.push_screen(DraftScreen(frozenset(app.session.rows)))
         await until(pilot, lambda: "2 columns and 1 table itself" in facts(pilot))
+        assert "3 of them drafted before, still to be reviewed" in facts(pilot)
         await pilot.press("l")
         await until(pilot, lambda: "1 column, in 1 table · what came out low" in facts(pilot))
         await run_to_its_end(pilot)

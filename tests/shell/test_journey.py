@@ -94,6 +94,8 @@ def test_a_legacy_file_is_described_without_a_screen(
     assert "main.BKPF.WAERS: high, declared by the model: Meaning of WAERS" in told
     assert f"Review them: amx-tui review {legacy}\n" in told
     calls = len(provider.calls)
+    # Once more would cost once more.
+    assert f"{UNDESCRIBED} of them drafted before" in command("draft", legacy, typed="\n")
 
     said = command("review", legacy, typed="2\ne\nA text of mine\nr\nzzz\n9\nu\nr\ns\n?\no\n\nq\n")
     assert "1 of 11: main.BKPF, table" in said
