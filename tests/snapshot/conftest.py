@@ -33,6 +33,8 @@ from amx_tui.drafting.model import (
     UsageReported,
 )
 from amx_tui.llm.model import Phase, Usage
+from amx_tui.screens.room import Room
+from amx_tui.widgets.seen import is_seen
 
 # A Monday morning; every time in a picture is counted from it.
 START = 1_790_000_000.0
@@ -55,6 +57,20 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
             return
         await pilot.pause(0.005)
     raise AssertionError("it never came to that")
+
+
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Nothing is under way that would change what is seen, but what goes on as long as the program does."""
+    app = pilot.app
+
+    def is_resting() -> bool:
+        seen = [screen for screen in app.screen_stack if is_seen(screen)]
+        waits = any(isinstance(screen, Room) and screen._is_stale for screen in seen)
+        works = any(not one.is_finished for one in app.workers if one.group != "store")
+        return not waits and not works
+
+    await until(pilot, is_resting)
+    await until(pilot, is_resting)  # what the end of it asked for is drawn as well
 
 
 def session_of(pilot: Pilot[None]) -> Session:

@@ -37,6 +37,7 @@ from tests.snapshot.conftest import (
     SIZES,
     START,
     Act,
+    at_rest,
     draft_of,
     record_run,
     session_of,
@@ -49,14 +50,18 @@ Compare = Callable[..., bool]
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "140x40"])
 
 
-def picture(compare: Compare, workspace: Workspace, size: tuple[int, int], act: Act) -> None:
+def picture(
+    compare: Compare, workspace: Workspace, size: tuple[int, int], act: Act, *, rests: bool = True
+) -> None:
+    """`rests` is False where it shows something that goes on."""
+
     async def run_before(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: bool(pilot.app.screen.query("#key-bar")))
         if workspace.connector is not None:
             await settle(pilot)
         await act(pilot)
-        await rest(pilot)
-        await pilot.pause()
+        if rests:
+            await at_rest(pilot)
 
     assert compare(AmxApp(workspace), terminal_size=size, run_before=run_before)
 
