@@ -29,7 +29,7 @@ from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.signs import BANDS
 from tests.review.made import accept as accepted
 from tests.screens.test_many_at_once import open_review
-from tests.snapshot.conftest import session_of, settle, until
+from tests.snapshot.conftest import at_rest, session_of, settle, until
 
 
 def on(pilot: Pilot[None], name: str) -> bool:
@@ -138,6 +138,7 @@ async def test_tables_of_one_name_in_two_schemas_are_told_apart_before_they_are_
         await until(pilot, lambda: on(pilot, "Question"))
         await pilot.press("y")
         await until(pilot, lambda: "1 written" in title(pilot, "#changes"))
+        await at_rest(pilot)  # what was written is read again
         await session_of(pilot).close()  # DuckDB opens a file in one way at a time in a process
     with duckdb.connect(str(path)) as database:
         found = database.execute("SELECT schema_name, comment FROM duckdb_tables() ORDER BY 1")
