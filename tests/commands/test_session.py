@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from amx_tui.catalog.model import (
@@ -64,6 +65,22 @@ def test_a_read_waits_until_a_write_is_over(file: Path) -> None:
     reader.join(10)
     assert [result.outcome for result in results] == [Outcome.WRITTEN]
     assert seen == ["The first"]
+
+
+async def test_a_file_that_was_left_is_free_for_other_programs_though_a_read_of_it_comes_late(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "dwh.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute("CREATE TABLE p (a INT)")
+    session = open_session(open_database(str(path)))
+    await session.read_catalog()
+    (table,) = session.catalog.tables
+    await session.close()
+    with pytest.raises(CatalogProblem, match="is closed"):
+        session.connector.evidence(table, ["a"], Privacy.SHAPES)
+    with duckdb.connect(str(path)) as database:  # to write it
+        database.execute("DROP TABLE p")
 
 
 async def test_marks_leave_out_what_is_described_or_decided(file: Path) -> None:
