@@ -8,7 +8,7 @@ a filter, the next suggestion with its card, accepting, rejecting, taking back a
 card of the suggestion that is shown then, and the dialog for many at once over all that is undecided.
 Beside it the same program over 1 000 suggestions, in the same run.
 
-The bars are milliseconds (the 99th percentile of each kind) and MB of memory above that of an empty
+The bars are milliseconds (the 99th percentile of each kind, of the dialog the worst) and MB of memory above that of an empty
 Textual app, with everything that the program holds beside: the catalog, its index, the screens. Memory is
 looked at twice: after all of these keys, and where every suggestion is decided.
 """
@@ -50,6 +50,8 @@ from amx_tui.review.packing import pack_alternatives
 from amx_tui.review.store import Store
 
 P99_LIMIT_MS = 50.0
+# The dialog for many is opened once in a hundred keys: it is held against the limit of the worst of them.
+BULK_LIMIT_MS = 150.0
 MEMORY_LIMIT_MB = 250.0
 COLUMNS = 25  # a table
 FEW = 1_000  # suggestions
@@ -109,7 +111,9 @@ def main() -> int:
     met = [
         judge(f"review_{kind}_p99_ms", percentile(seconds[kind], 0.99) * 1000, P99_LIMIT_MS)
         for kind in KINDS
+        if kind != "bulk"
     ]
+    met.append(judge("review_bulk_worst_ms", max(seconds["bulk"]) * 1000, BULK_LIMIT_MS))
     met.append(judge("review_memory_mb", memory - empty, MEMORY_LIMIT_MB))
     met.append(judge("review_decided_memory_mb", decided_mb - empty, MEMORY_LIMIT_MB))
     return 0 if all(met) else 1
