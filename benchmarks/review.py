@@ -8,9 +8,9 @@ a filter, the next suggestion with its card, accepting, rejecting, taking back a
 card of the suggestion that is shown then, and the dialog for many at once over all that is undecided.
 Beside it the same program over 1 000 suggestions, in the same run.
 
-The bars are milliseconds (the 99th percentile of each kind, of the dialog the worst) and MB of memory above that of an empty
-Textual app, with everything that the program holds beside: the catalog, its index, the screens. Memory is
-looked at twice: after all of these keys, and where every suggestion is decided.
+The bars are milliseconds (the 99th percentile of each kind, of the dialog the worst) and MB of memory
+above that of an empty Textual app, with everything that the program holds beside: the catalog, its index,
+the screens. Memory is looked at twice: after all of these keys, and where every suggestion is decided.
 """
 
 from __future__ import annotations
