@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -37,6 +39,8 @@ from amx_tui.llm.model import Phase, Usage
 # A Monday morning; every time in a picture is counted from it.
 START = 1_790_000_000.0
 SIZES = [(80, 24), (140, 40)]
+# How long a condition may take, in seconds; a busy machine is slow, a broken program never gets there.
+PATIENCE = 20.0
 
 Act = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -48,13 +52,14 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Waits for a condition; the test's own time limit ends a wait in vain."""
-    for _ in range(2000):
-        if holds():
-            await pilot.pause()
-            return
-        await pilot.pause(0.005)
-    raise AssertionError("it never came to that")
+    """Waits for a condition, and then until every widget has done what it knows of."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        # The pilot's own pause sends a message to each widget, which at every look takes longer than
+        # what is waited for.
+        await asyncio.sleep(0.005)
+    await pilot.pause()
 
 
 def session_of(pilot: Pilot[None]) -> Session:
