@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -17,7 +19,9 @@ from amx_tui.commands.drafting import prepare_draft
 from amx_tui.commands.model import Draft
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
+from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Privacy
+from amx_tui.demo.database import build_database
 from amx_tui.demo.replies import reply_for
 from amx_tui.demo.workspace import demo_workspace
 from amx_tui.drafting.model import (
@@ -45,9 +49,19 @@ PATIENCE = 20.0
 Act = Callable[[Pilot[None]], Awaitable[None]]
 
 
+@functools.cache
+def built_demo() -> bytes:
+    """The demo's database, which takes longer to be built than most tests take to look at it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return build_database(Path(folder) / "demo.db").read_bytes()
+
+
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr("amx_tui.screens.drafting.now", lambda: START + 41)
+    folder = find_folders(os.environ).cache / "demo"
+    folder.mkdir(parents=True)
+    (folder / "demo.db").write_bytes(built_demo())
     return demo_workspace(os.environ, speed=1000)
 
 
