@@ -28,7 +28,7 @@ from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.config.folders import shown_path
 from amx_tui.screens.room import Room, tell
-from amx_tui.theme import AMX_THEME
+from amx_tui.theme import AMX_THEME, KeptStyles
 from amx_tui.widgets.bars import Whereabouts
 from amx_tui.widgets.hidden import Hidden
 from amx_tui.widgets.keys import bindings_of
@@ -90,6 +90,7 @@ class AmxApp(App[None]):
             self.theme = wanted
         elif "TEXTUAL_THEME" not in os.environ:
             self.theme = AMX_THEME.name
+        self.stylesheet = KeptStyles(variables=self.get_css_variables())
         self.set_keymap(dict(workspace.preferences.keys))
 
     # What screens ask of it (`screens.room.Desk`). -------------------------------------------------

@@ -23,6 +23,8 @@ _wait.SLEEP_GRANULARITY = 0.005
 _wait.SLEEP_IDLE = 0.001
 
 _REMOVED = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMUX")
+# Hundreds of processes import the program: each of them would compile it anew.
+_PYTHON = ("PYTHONDONTWRITEBYTECODE",)
 _KEYS = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY", "MOONSHOT_API_KEY")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -37,7 +39,7 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         # The snapshot plugin's own variable is not a setting.
         if name.startswith(("AMX_", "TEXTUAL", "LC_")) and name != "TEXTUAL_SNAPSHOT_TEMPDIR":
             monkeypatch.delenv(name)
-    for name in (*_REMOVED, *_KEYS, *_PROXIES, *(proxy.lower() for proxy in _PROXIES)):
+    for name in (*_REMOVED, *_PYTHON, *_KEYS, *_PROXIES, *(proxy.lower() for proxy in _PROXIES)):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))

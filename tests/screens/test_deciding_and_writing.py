@@ -26,6 +26,7 @@ from amx_tui.commands.writing import PendingChange
 from amx_tui.config.folders import find_folders
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review import ReviewScreen
+from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS
 from tests.review.made import accept as accepted
 from tests.screens.test_many_at_once import open_review
@@ -407,10 +408,10 @@ async def test_a_list_that_is_ready_while_review_is_only_just_shown_is_drawn_whe
         await until(pilot, lambda: f"{len(session.rows)} sugg" in title(pilot, "#list"))
 
 
-async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
+async def test_review_is_made_before_somebody_goes_there_and_opens_at_what_is_undecided_by_then(
     reviewed: Workspace,
 ) -> None:
-    """The key that goes there finds it ready; until then no row of the database is read for it."""
+    """The key that goes there finds it drawn; until then no row of the database is read for it."""
     app = AmxApp(reviewed)
     asked: list[Target] = []
     async with app.run_test(size=(140, 40)) as pilot:
@@ -426,9 +427,15 @@ async def test_review_is_made_before_somebody_goes_there_and_looks_at_nothing(
         await until(pilot, lambda: "review" in app._rooms and app._rooms["review"].is_running)
         review = app._rooms["review"]
         assert isinstance(review, ReviewScreen)
-        await until(pilot, lambda: review.listing is not None)
+        await until(pilot, lambda: bool(review.size) and review.listing is not None)
         await session.review.read_rows()
         await settle(pilot)
-        assert not asked
+        assert not asked and review.listing is not None
+        first = review.listing[0]
+        await session.decide([first.target], Verdict.REJECTED)
         await pilot.press("R")
         await until(pilot, lambda: on(pilot, "ReviewScreen") and bool(asked))
+        rows = review.query_one("#suggestions", RowList)
+        await until(pilot, lambda: rows.cursor > 0)
+        row = review.listing[rows.cursor]
+        assert row.target != first.target and row.state is State.TODO

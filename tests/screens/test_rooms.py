@@ -1,14 +1,13 @@
-"""Going from one room to another: what was left or made ahead shows what is so when it is seen."""
+"""Going from one room to another: what was left shows what is so when it is seen again."""
 
 from __future__ import annotations
 
 from amx_tui.app import AmxApp
 from amx_tui.commands.workspace import Workspace
-from amx_tui.review.model import State, Verdict
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.rows import RowList
 from tests.screens.test_many_at_once import open_review
-from tests.snapshot.conftest import session_of, settle, until
+from tests.snapshot.conftest import settle, until
 
 
 async def test_a_theme_that_is_chosen_elsewhere_colours_a_room_that_was_left_before(
@@ -27,26 +26,3 @@ async def test_a_theme_that_is_chosen_elsewhere_colours_a_room_that_was_left_bef
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
         await until(pilot, lambda: rows.base.bgcolor != dark)
-
-
-async def test_review_that_was_drawn_ahead_opens_at_what_is_undecided_by_then(
-    reviewed: Workspace,
-) -> None:
-    app = AmxApp(reviewed)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        session = session_of(pilot)
-        await until(pilot, lambda: "review" in app._rooms)
-        review = app._rooms["review"]
-        assert isinstance(review, ReviewScreen)
-        await until(pilot, lambda: bool(review.size) and review.listing is not None)
-        assert review.listing is not None and not isinstance(app.screen, ReviewScreen)
-        first = review.listing[0]
-        await session.decide([first.target], Verdict.REJECTED)
-        await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
-        await until(pilot, lambda: review.listing is not None and bool(review.listing.counts))
-        rows = review.query_one("#suggestions", RowList)
-        await until(pilot, lambda: rows.cursor > 0)
-        row = review.listing[rows.cursor]
-        assert row.target != first.target and row.state is State.TODO

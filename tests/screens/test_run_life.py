@@ -222,7 +222,7 @@ async def test_a_run_that_is_over_offers_only_keys_that_have_something_to_do(
         await until(pilot, lambda: "No run is going." in notices(app))
 
 
-async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
+async def test_a_second_run_is_refused_and_one_that_is_stopped_before_it_begins_sends_nothing(
     server: ScriptedProvider, two_tables: Workspace
 ) -> None:
     server.answer = only_table_t
@@ -230,30 +230,20 @@ async def test_whoever_starts_a_second_run_is_told_that_one_goes_on(
     async with app.run_test(size=(140, 40)) as pilot:
         await open_draft(pilot)
         await run_to_its_end(pilot)
-        again = [asyncio.create_task(app.session.runner.retry()) for _ in range(2)]
-        with pytest.raises(Problem, match="going already"):
-            await again[1]
-        assert await again[0]
-        await app.session.runner.stop()
-
-
-async def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
-    server: ScriptedProvider, two_tables: Workspace
-) -> None:
-    server.answer = only_table_t
-    app = AmxApp(two_tables)
-    async with app.run_test(size=(140, 40)) as pilot:
-        await open_draft(pilot)
-        await run_to_its_end(pilot)
-        sent = len(server.calls)
-        again = asyncio.create_task(app.session.runner.retry())
+        runner, sent = app.session.runner, len(server.calls)
+        again = asyncio.create_task(runner.retry())
         await asyncio.sleep(0)
-        assert app.session.runner.is_starting
-        await app.session.runner.stop()
+        assert runner.is_starting
+        await runner.stop()
         assert not app.session.is_running
         with pytest.raises(Problem, match="stopped before it began"):
             await again
         assert len(server.calls) == sent
+        both = [asyncio.create_task(runner.retry()) for _ in range(2)]
+        with pytest.raises(Problem, match="going already"):
+            await both[1]
+        assert await both[0]
+        await runner.stop()
 
 
 async def test_a_screen_that_cannot_draw_does_not_end_the_run(

@@ -16,21 +16,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-import amx_tui.catalog.sqlite
-import amx_tui.drafting.board
-import amx_tui.drafting.engine
-import amx_tui.review.recorder  # noqa: F401  imported once, not by each fork
 from amx_tui.commands.model import SessionEvent
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.drafting.model import BatchPhase, SuggestionDrafted
-from amx_tui.llm.client import Client  # noqa: F401
 from amx_tui.shell import draft as command
+from tests.forked import import_all
 
 LONGEST = 20  # seconds that a process may take to its moment
 
 
 def main() -> None:
+    import_all()
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

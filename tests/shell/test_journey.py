@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.forked import run_forked
 from tests.provider import Reply, ScriptedProvider, draft, draft_lines, error, stream
 from tests.terminal.conftest import (
     CANARY,
@@ -36,16 +37,9 @@ PROGRAM = (sys.executable, "-m", "amx_tui")
 
 def command(*words: str | Path, typed: str = "", status: int = 0) -> str:
     """What the program prints; `typed` is its whole input. What it says of problems comes behind."""
-    done = subprocess.run(
-        [*PROGRAM, *map(str, words)],
-        input=typed,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == status, said
+    ended, out, problems = run_forked(*words, typed=typed)
+    said = out + problems
+    assert ended == status, said
     assert "Traceback" not in said and "\x1b" not in said and CANARY not in said
     return said
 
@@ -64,16 +58,9 @@ def output_of(*words: str | Path, **environ: str) -> bytes:
 
 def document(*words: str | Path, status: int = 0) -> Any:
     """The JSON on the standard output."""
-    done = subprocess.run(
-        [*PROGRAM, *map(str, words), "--json"],
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-    assert done.returncode == status, done.stderr
-    return json.loads(done.stdout)
+    ended, out, problems = run_forked(*words, "--json")
+    assert ended == status, problems
+    return json.loads(out)
 
 
 def test_a_legacy_file_is_described_without_a_screen(

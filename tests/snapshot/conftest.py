@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
+import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +19,9 @@ from amx_tui.commands.drafting import prepare_draft
 from amx_tui.commands.model import Draft
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
+from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Privacy
+from amx_tui.demo.database import build_database
 from amx_tui.demo.replies import reply_for
 from amx_tui.demo.workspace import demo_workspace
 from amx_tui.drafting.model import (
@@ -39,24 +45,37 @@ from amx_tui.widgets.seen import is_seen
 # A Monday morning; every time in a picture is counted from it.
 START = 1_790_000_000.0
 SIZES = [(80, 24), (140, 40)]
+# How long a condition may take, in seconds; a busy machine is slow, a broken program never gets there.
+PATIENCE = 20.0
 
 Act = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@functools.cache
+def built_demo() -> bytes:
+    """The demo's database, which takes longer to be built than most tests take to look at it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return build_database(Path(folder) / "demo.db").read_bytes()
 
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr("amx_tui.screens.drafting.now", lambda: START + 41)
+    folder = find_folders(os.environ).cache / "demo"
+    folder.mkdir(parents=True)
+    (folder / "demo.db").write_bytes(built_demo())
     return demo_workspace(os.environ, speed=1000)
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Waits for a condition; the test's own time limit ends a wait in vain."""
-    for _ in range(2000):
-        if holds():
-            await pilot.pause()
-            return
-        await pilot.pause(0.005)
-    raise AssertionError("it never came to that")
+    """Waits for a condition, and then until every widget has done what it knows of."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        # The pilot's own pause sends a message to each widget, which at every look takes longer than
+        # what is waited for.
+        await asyncio.sleep(0.005)
+    await pilot.pause()
 
 
 async def at_rest(pilot: Pilot[None]) -> None:

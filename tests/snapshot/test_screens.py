@@ -32,6 +32,7 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Failure, FailureKind, Phase, Usage
 from amx_tui.review.model import Verdict
 from amx_tui.screens.browse import BrowseScreen
+from amx_tui.screens.room import Room
 from amx_tui.widgets.page import Page
 from tests.snapshot.conftest import (
     SIZES,
@@ -67,9 +68,15 @@ def picture(
 
 
 async def rest(pilot: Pilot[None]) -> None:
-    """Until the card of Review shows what was sent, which comes behind the rest of it."""
-    if on(pilot, "ReviewScreen") and session_of(pilot).rows:
-        card = pilot.app.screen.query_one("#card", Page)
+    """Until the screen, which may lie behind a dialog, shows what the session says; what was sent comes
+    behind the rest of a card in Review."""
+    rooms = [screen for screen in pilot.app.screen_stack if isinstance(screen, Room)]
+    if not rooms:
+        return
+    room = rooms[-1]
+    await until(pilot, lambda: not room._is_stale)
+    if type(room).__name__ == "ReviewScreen" and session_of(pilot).rows:
+        card = room.query_one("#card", Page)
         await until(pilot, lambda: "(shapes)" in card.text)
 
 

@@ -132,7 +132,16 @@ def wheel_program(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
             (wheel,) = wheels.glob("*.whl")
             python = folder / "venv" / "bin" / "python"
             _run(sys.executable, "-m", "venv", "--without-pip", str(python.parents[1]))
-            _run(sys.executable, "-m", "pip", "--python", str(python), "install", str(wheel))
+            _run(
+                sys.executable,
+                "-m",
+                "pip",
+                "--python",
+                str(python),
+                "install",
+                "--no-compile",
+                str(wheel),
+            )
     return program
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked import run_forked
 from tests.provider import Reply, ScriptedProvider, draft, draft_lines, stream
 from tests.terminal.conftest import UNDESCRIBED, snapshot_of, start_all
 from tests.terminal.terminal import Terminal
@@ -32,38 +33,22 @@ def limit(terminal: Terminal, size: int = resource.RLIM_INFINITY) -> None:
     resource.prlimit(terminal.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def shell(
-    program: list[str], *words: str | Path, status: int = 0, largest: int | None = None
-) -> tuple[str, str]:
-    """What a command prints, and what it says on the error stream; no file may grow beyond `largest`."""
-
-    def restrict() -> None:
-        # Python ignores the signal itself, so that the call fails; what is started here inherits that.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        if largest is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
-
-    done = subprocess.run(
-        [*program, *map(str, words)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        preexec_fn=restrict,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stdout, done.stderr
+def shell(*words: str | Path, status: int = 0) -> tuple[str, str]:
+    """What a command prints, and what it says on the error stream."""
+    ended, out, problems = run_forked(*words)
+    assert ended == status, out + problems
+    assert "Traceback" not in out + problems
+    return out, problems
 
 
-def states(program: list[str], legacy: Path) -> list[str]:
+def states(legacy: Path) -> list[str]:
     """What a new process finds in the store, of each suggestion."""
-    said, _ = shell(program, "review", legacy, "--json")
+    said, _ = shell("review", legacy, "--json")
     return [row["state"] for row in json.loads(said)["suggestions"]]
 
 
 def go_to_review(terminal: Terminal, program: list[str], legacy: Path) -> None:
-    shell(program, "draft", legacy, "--yes")
+    shell("draft", legacy, "--yes")
     terminal.start([*program, "legacy.db"], cwd=legacy.parent)
     terminal.wait_for(re.compile(r"main +1/9"))
     terminal.press("R")
@@ -90,7 +75,7 @@ def test_a_run_that_cannot_be_kept_does_not_begin_and_begins_when_there_is_room(
     terminal.press("t")
     terminal.wait_for(f"{UNDESCRIBED}/{UNDESCRIBED} drafted", "R reviews them")
     leave(terminal)
-    assert states(program, legacy) == ["to do"] * UNDESCRIBED
+    assert states(legacy) == ["to do"] * UNDESCRIBED
 
 
 def test_a_run_in_the_middle_ends_in_words_and_t_drafts_the_rest(
@@ -111,14 +96,14 @@ def test_a_run_in_the_middle_ends_in_words_and_t_drafts_the_rest(
     # What had been shown is there, in this process and in another one.
     terminal.press("R")
     terminal.wait_for("3 suggestions · 3 to do")
-    assert states(program, legacy) == ["to do"] * 3
+    assert states(legacy) == ["to do"] * 3
     limit(terminal)
     terminal.press("D")
     terminal.wait_for("batches")
     terminal.press("t")
     terminal.wait_for(f"{REST}/{REST} drafted", "R reviews them")
     leave(terminal)
-    assert states(program, legacy) == ["to do"] * UNDESCRIBED
+    assert states(legacy) == ["to do"] * UNDESCRIBED
 
 
 def test_a_decision_that_cannot_be_kept_is_not_shown_and_what_was_typed_stays(
@@ -137,7 +122,7 @@ def test_a_decision_that_cannot_be_kept_is_not_shown_and_what_was_typed_stays(
     terminal.type("A text of mine")
     terminal.press("ctrl+s")
     terminal.wait_for("A text of mine", "ctrl-s keep", NO_ROOM)
-    assert states(program, legacy).count("to do") == UNDESCRIBED - 1
+    assert states(legacy).count("to do") == UNDESCRIBED - 1
     limit(terminal)
     terminal.press("ctrl+s")
     terminal.wait_until_gone("ctrl-s keep")
@@ -145,7 +130,7 @@ def test_a_decision_that_cannot_be_kept_is_not_shown_and_what_was_typed_stays(
     terminal.press("r")
     terminal.wait_for("1 rejected")
     terminal.kill9()
-    assert sorted(states(program, legacy))[:3] == ["accepted", "edited", "rejected"]
+    assert sorted(states(legacy))[:3] == ["accepted", "edited", "rejected"]
 
 
 def test_nothing_is_written_that_the_journal_cannot_hold(
@@ -189,7 +174,7 @@ def test_a_text_that_was_written_and_not_journaled_is_found_out_about(
         terminal.press("enter")
         terminal.wait_for("Write to legacy.db")
         terminal.press("y")
-        terminal.wait_for(lambda _: '"outcome": null' in history(program, legacy))
+        terminal.wait_for(lambda _: '"outcome": null' in history(legacy))
         # As large as the log is now: the sidecar has room, the journal has none.
         limit(terminal, settled.with_name("tui.db-wal").stat().st_size)
     terminal.wait_for(NO_ROOM)
@@ -200,9 +185,9 @@ def test_a_text_that_was_written_and_not_journaled_is_found_out_about(
     terminal.wait_for(re.compile(r"main +2/9|main"))
     terminal.press("W")
     terminal.wait_for("Nothing is waiting to be written")
-    assert states(program, legacy).count("written") == 1
-    assert "found written after amx-tui was cut off" in history(program, legacy)
-    _, said = shell(program, "apply", legacy, "--undo", "--yes", "--json")
+    assert states(legacy).count("written") == 1
+    assert "found written after amx-tui was cut off" in history(legacy)
+    _, said = shell("apply", legacy, "--undo", "--yes", "--json")
     assert "1 of 1 put back" in said
 
 
@@ -243,41 +228,56 @@ def export(terminal: Terminal) -> None:
     terminal.wait_until_gone("goes in")
 
 
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [
-        (("draft", "LEGACY", "--again", "--yes"), 1),
-        (("apply", "LEGACY", "--yes"), 1),
-        (("apply", "LEGACY", "--undo", "--yes"), 0),
-        (("export", "LEGACY", "--format", "csv", "--output", "texts.csv"), 1),
-        (("history", "LEGACY", "--json"), 0),
-        (("review", "LEGACY", "--json"), 0),
-    ],
-    ids=lambda words: " ".join(words) if isinstance(words, tuple) else None,
-)
+FULL = [
+    (("draft", "LEGACY", "--again", "--yes"), 1),
+    (("apply", "LEGACY", "--yes"), 1),
+    (("apply", "LEGACY", "--undo", "--yes"), 0),
+    (("export", "LEGACY", "--format", "csv", "--output", "TEXTS"), 1),
+    (("history", "LEGACY", "--json"), 0),
+    (("review", "LEGACY", "--json"), 0),
+]
+
+
 def test_the_shell_says_it_and_changes_nothing(
-    program: list[str],
-    legacy: Path,
-    settled: Path,
-    provider: ScriptedProvider,
-    words: tuple[str, ...],
-    status: int,
+    program: list[str], legacy: Path, settled: Path, provider: ScriptedProvider
 ) -> None:
-    shell(program, "draft", legacy, "--yes")
-    subprocess.run(
-        [*program, "review", str(legacy)], input="1\n2\nq\n", encoding="utf-8", check=True
-    )
+    shell("draft", legacy, "--yes")
+    run_forked("review", legacy, typed="1\n2\nq\n")
     folders = (legacy.parent, settled.parent)
-    before, kept = snapshot_of(*folders), states(program, legacy)
+    before, kept = snapshot_of(*folders), states(legacy)
+    assert kept.count("accepted") == 2
     calls = len(provider.calls)
-    named = [str(legacy) if word == "LEGACY" else word for word in words]
-    named = [str(legacy.with_name(word)) if word == "texts.csv" else word for word in named]
-    told = "".join(shell(program, *named, status=status, largest=0))
-    if status:
-        assert "Make room" in told or "another place" in told or "AMX_CONFIG_DIR" in told
-    assert len(provider.calls) == calls
-    assert without_shared_memory(snapshot_of(*folders)) == without_shared_memory(before)
-    assert states(program, legacy) == kept
+    names = {"LEGACY": str(legacy), "TEXTS": str(legacy.with_name("texts.csv"))}
+    for words, status in FULL:
+        told = without_room([*program, *(names.get(word, word) for word in words)], status)
+        if status:
+            assert "Make room" in told or "another place" in told or "AMX_CONFIG_DIR" in told
+        assert len(provider.calls) == calls, words
+        after = snapshot_of(*folders)
+        assert without_shared_memory(after) == without_shared_memory(before), words
+        assert states(legacy) == kept, words
+
+
+def without_room(command: list[str], status: int) -> str:
+    """What it says where no file may grow."""
+
+    def restrict() -> None:
+        # Python ignores the signal itself, so that the call fails; what is started here inherits that.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        preexec_fn=restrict,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == status, said
+    assert "Traceback" not in said
+    return said
 
 
 def without_shared_memory(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -289,7 +289,7 @@ def test_a_disk_that_is_really_full_is_called_so(
     terminal: Terminal, program: list[str], legacy: Path, settled: Path
 ) -> None:
     """Half a megabyte of tmpfs in a mount namespace of the program's own."""
-    shell(program, "draft", legacy, "--yes")
+    shell("draft", legacy, "--yes")
     config = settled.parent
     seed = config.rename(config.with_name("seed"))
     config.mkdir()
@@ -342,7 +342,7 @@ def test_a_home_that_may_not_be_written_is_told_and_what_is_in_it_can_be_read(
         terminal.press("1")
         terminal.wait_for("1 accepted")
         leave(terminal)
-        states(program, legacy)  # whoever leaves it last takes its log away
+        states(legacy)  # whoever leaves it last takes its log away
         assert not settled.with_name("tui.db-wal").exists()
     before, calls = snapshot_of(home), len(provider.calls)
     with read_only(home) as words:
@@ -401,8 +401,8 @@ def held(lock: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def history(program: list[str], legacy: Path) -> str:
-    return shell(program, "history", legacy, "--json")[0]
+def history(legacy: Path) -> str:
+    return shell("history", legacy, "--json")[0]
 
 
 def sidecar(legacy: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,30 +12,25 @@ import pytest
 
 from amx_tui.review.place import find_set_aside
 from amx_tui.review.schema import MIGRATIONS
+from tests.forked import run_forked
 from tests.terminal.conftest import UNDESCRIBED, start_all
 from tests.terminal.terminal import Terminal
 
 BESIDE = f"tui.v{len(MIGRATIONS)}.db"
 
 
-def shell(program: list[str], *words: str | Path, status: int = 0) -> tuple[str, str]:
+def shell(*words: str | Path, status: int = 0) -> tuple[str, str]:
     """What a command prints, and what it says on the error stream."""
-    done = subprocess.run(
-        [*program, *map(str, words)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stdout, done.stderr
+    ended, out, problems = run_forked(*words)
+    assert ended == status, out + problems
+    assert "Traceback" not in out + problems
+    return out, problems
 
 
 @pytest.fixture
-def store(program: list[str], legacy: Path, profile: Path) -> Path:
+def store(legacy: Path, profile: Path) -> Path:
     """The store of a person who has drafted everything."""
-    shell(program, "draft", legacy, "--yes")
+    shell("draft", legacy, "--yes")
     return profile.with_name("tui.db")
 
 
@@ -54,8 +48,9 @@ def make_a_text(path: Path) -> None:
 DAMAGES = {damage_its_middle: "malformed", make_a_text: "not a database"}
 
 
-@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    ("damage", "size"), [(damage_its_middle, (80, 24)), (make_a_text, (140, 40))]
+)
 def test_a_damaged_store_is_set_aside_and_told_on_the_screen(
     terminal: Terminal,
     program: list[str],
@@ -89,22 +84,20 @@ def test_a_damaged_store_is_set_aside_and_told_on_the_screen(
     assert aside.read_bytes() == before
 
 
-def test_the_shell_says_it_on_the_error_stream_and_in_its_json(
-    program: list[str], legacy: Path, store: Path
-) -> None:
+def test_the_shell_says_it_on_the_error_stream_and_in_its_json(legacy: Path, store: Path) -> None:
     damage_its_middle(store)
-    said, told = shell(program, "history", legacy, "--json")
+    said, told = shell("history", legacy, "--json")
     (aside,) = find_set_aside(store)
     assert "tui.db is damaged" in told and str(aside) in told
     (notice,) = json.loads(said)["notices"]
     assert "set aside" in notice["what"] and str(aside) in notice["why"]
-    said, told = shell(program, "review", legacy, "--json")
+    said, told = shell("review", legacy, "--json")
     assert json.loads(said)["notices"] == [] and told == ""
 
 
-def test_draft_says_it_before_it_asks(program: list[str], legacy: Path, store: Path) -> None:
+def test_draft_says_it_before_it_asks(legacy: Path, store: Path) -> None:
     damage_its_middle(store)
-    said, told = shell(program, "draft", legacy, "--yes", "--json")
+    said, told = shell("draft", legacy, "--yes", "--json")
     assert "tui.db is damaged" in told.split("what: ")[0]
     assert json.loads(said)["drafted"] == UNDESCRIBED and json.loads(said)["notices"]
 
@@ -134,23 +127,33 @@ NOT_OURS = {
 }
 
 
+def content_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
 @pytest.mark.parametrize("make", NOT_OURS)
-def test_what_is_not_ours_is_left_alone_and_said_at_each_start(
-    terminal: Terminal,
-    program: list[str],
-    legacy: Path,
-    store: Path,
-    make: Callable[[Path], None],
+def test_what_is_not_ours_is_left_alone_and_said_at_each_command(
+    legacy: Path, store: Path, make: Callable[[Path], None]
 ) -> None:
     make(store)
-    before = store.read_bytes() if store.is_file() else None
-    words = (*NOT_OURS[make], BESIDE, "left as it is")
-    _, told = shell(program, "draft", legacy, "--yes")
-    for word in words:
-        assert word in told
+    before = content_of(store)
+    for words in (("draft", legacy, "--yes"), ("review", legacy, "--json")):
+        _, told = shell(*words)
+        for word in (*NOT_OURS[make], BESIDE, "left as it is"):
+            assert word in told
+    assert content_of(store) == before
+    assert find_set_aside(store) == ()
+
+
+def test_what_is_not_ours_is_left_alone_and_said_at_each_start(
+    terminal: Terminal, program: list[str], legacy: Path, store: Path
+) -> None:
+    make_newer(store)
+    before = content_of(store)
+    shell("draft", legacy, "--yes")
     for accepted in (1, 2):
         terminal.start([*program, "legacy.db"], cwd=legacy.parent)
-        terminal.wait_for(*words)
+        terminal.wait_for(*NOT_OURS[make_newer], BESIDE, "left as it is")
         terminal.press("enter")
         terminal.wait_until_gone("left as it is")
         terminal.press("R")
@@ -160,17 +163,15 @@ def test_what_is_not_ours_is_left_alone_and_said_at_each_start(
         terminal.press("1")
         terminal.wait_for(f"{accepted} accepted")
         leave(terminal)
-    assert (store.read_bytes() if store.is_file() else None) == before
+    assert content_of(store) == before
     assert find_set_aside(store) == ()
 
 
-def test_an_empty_file_becomes_a_store_without_a_word(
-    program: list[str], legacy: Path, store: Path
-) -> None:
+def test_an_empty_file_becomes_a_store_without_a_word(legacy: Path, store: Path) -> None:
     store.write_bytes(b"")
-    said, told = shell(program, "draft", legacy, "--yes", "--json")
+    said, told = shell("draft", legacy, "--yes", "--json")
     assert json.loads(said)["notices"] == [] and "damaged" not in told
-    assert json.loads(shell(program, "review", legacy, "--json")[0])["suggestions"]
+    assert json.loads(shell("review", legacy, "--json")[0])["suggestions"]
 
 
 def test_a_damaged_store_that_another_one_has_open_is_left_until_that_one_ends(
@@ -182,11 +183,11 @@ def test_a_damaged_store_that_another_one_has_open_is_left_until_that_one_ends(
     terminal.wait_for(f"{UNDESCRIBED} suggestions")
     damage_its_middle(store)
     before = store.read_bytes()
-    _, told = shell(program, "review", legacy, "--json", status=2)
+    _, told = shell("review", legacy, "--json", status=2)
     assert "another program has it open" in told and "Close the other amx-tui" in told
     assert store.read_bytes() == before and find_set_aside(store) == ()
     leave(terminal)
-    _, told = shell(program, "review", legacy, "--json")
+    _, told = shell("review", legacy, "--json")
     assert "set aside" in told
 
 
