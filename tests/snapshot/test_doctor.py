@@ -154,7 +154,7 @@ def told(monkeypatch: pytest.MonkeyPatch, parts: list[Part], wanted: str) -> Act
     monkeypatch.setattr("amx_tui.screens.doctor.examine", examine)
 
     async def act(pilot: Pilot[None]) -> None:
-        await go(pilot, "E", "DoctorScreen")
+        await go(pilot, "E", "DoctorScreen", rests=False)
         screen = pilot.app.screen
         assert isinstance(screen, DoctorScreen)
         await until(pilot, lambda: wanted in str(screen.query_one("#checks").border_title))

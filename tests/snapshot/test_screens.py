@@ -32,8 +32,6 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Failure, FailureKind, Phase, Usage
 from amx_tui.review.model import Verdict
 from amx_tui.screens.browse import BrowseScreen
-from amx_tui.screens.room import Room
-from amx_tui.widgets.page import Page
 from tests.snapshot.conftest import (
     SIZES,
     START,
@@ -67,27 +65,15 @@ def picture(
     assert compare(AmxApp(workspace), terminal_size=size, run_before=run_before)
 
 
-async def rest(pilot: Pilot[None]) -> None:
-    """Until the screen, which may lie behind a dialog, shows what the session says; what was sent comes
-    behind the rest of a card in Review."""
-    rooms = [screen for screen in pilot.app.screen_stack if isinstance(screen, Room)]
-    if not rooms:
-        return
-    room = rooms[-1]
-    await until(pilot, lambda: not room._is_stale)
-    if type(room).__name__ == "ReviewScreen" and session_of(pilot).rows:
-        card = room.query_one("#card", Page)
-        await until(pilot, lambda: "(shapes)" in card.text)
-
-
 def on(pilot: Pilot[None], name: str) -> bool:
     return type(pilot.app.screen).__name__ == name
 
 
-async def go(pilot: Pilot[None], key: str, name: str) -> None:
+async def go(pilot: Pilot[None], key: str, name: str, *, rests: bool = True) -> None:
     await pilot.press(key)
     await until(pilot, lambda: on(pilot, name))
-    await rest(pilot)
+    if rests:
+        await at_rest(pilot)
 
 
 # Browse and Draft. -------------------------------------------------------------------------------
