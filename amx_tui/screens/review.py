@@ -18,7 +18,7 @@ from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
-from amx_tui.screens.review_card import card_of
+from amx_tui.screens.review_card import card_of, taken_of
 from amx_tui.screens.review_following import Following
 from amx_tui.screens.review_further import ask_why, compare_drafts, draft_again
 from amx_tui.screens.review_listing import Suggestions, Wanted
@@ -52,8 +52,9 @@ class ReviewScreen(Room):
         self._current: Target | None = None  # whose card is shown
         self._read: tuple[Target, int | None] | None = None  # whose evidence was asked for
         self._is_new = True  # nothing was shown here yet
+        self._marked_lines = range(0)  # of the card
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
-        self._marked = 0  # which alternative
+        self._marked: int | None = None  # the alternative that the reviewer marked on this card
         self._rejected: Target | None = None  # the last one
         self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
@@ -180,7 +181,7 @@ class ReviewScreen(Room):
             return
         if row.target != self._current:
             self._current = row.target
-            self._marked = 0
+            self._marked = None
             card.jump(0)
         # A new draft of the same one was sent other things. What is drawn ahead looks at nothing.
         if (row.target, row.run) != self._read and is_seen(self):
@@ -188,18 +189,34 @@ class ReviewScreen(Room):
             # Behind the frame: a thread that works at the same time makes it later.
             look = partial(self.session.read_sent, row)
             self.call_after_refresh(partial(self.do, look, only="sent"))
-        self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, self.session.index.name_of(row.target))
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
         assert self.listing is not None
         state = self.listing.state_of(row)
         width = card.scrollable_content_region.width
-        card.show(card_of(self.session, row, self._marked, now, state, width))
+        lines, self._marked_lines = card_of(
+            self.session, row, self._mark_of(row), now, state, width
+        )
+        card.show(lines)
+
+    def _mark_of(self, row: ReviewRow) -> int:
+        """The alternative that keys are about: what the reviewer marked, else what was accepted, else the
+        first."""
+        if self._marked is None:
+            return taken_of(row) or 0
+        return min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
-        alternatives = row.suggestion.alternatives
-        return alternatives[self._marked] if self._marked < len(alternatives) else None
+        marked, alternatives = self._mark_of(row), row.suggestion.alternatives
+        return alternatives[marked] if marked < len(alternatives) else None
+
+    def _text_marked(self, row: ReviewRow) -> str:
+        """That of the marked alternative; a person's own words until another one is marked."""
+        if self._marked is None and row.decision is not None and row.decision.text:
+            return row.decision.text
+        marked = self._alternative_marked(row)
+        return marked.text if marked is not None else ""
 
     def _moved(self) -> None:
         self._grace_until = 0.0
@@ -251,7 +268,7 @@ class ReviewScreen(Room):
         known = listing or self.listing
         following = known.next_undecided(target) if known is not None else None
         self._goal = following or target
-        self._marked = 0
+        self._marked = None
         self.show_now()
         if following is not None:
             return
@@ -274,7 +291,8 @@ class ReviewScreen(Room):
         await self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
 
     async def action_accept(self) -> None:
-        await self._accept(self._marked)
+        row = self._row
+        await self._accept(self._mark_of(row) if row is not None else 0)
 
     async def action_accept_1(self) -> None:
         await self._accept(0)
@@ -315,9 +333,7 @@ class ReviewScreen(Room):
 
     def action_edit(self) -> None:
         if (row := self._ready()) is not None:
-            marked = self._alternative_marked(row)
-            decided = row.decision.text if row.decision is not None else None
-            self._open_editor(row, decided or (marked.text if marked else ""))
+            self._open_editor(row, self._text_marked(row))
 
     def action_own(self) -> None:
         if (row := self._ready()) is not None:
@@ -365,8 +381,9 @@ class ReviewScreen(Room):
     def _mark(self, step: int) -> None:
         row = self._row
         if row is not None and row.suggestion.alternatives:
-            self._marked = (self._marked + step) % len(row.suggestion.alternatives)
+            self._marked = (self._mark_of(row) + step) % len(row.suggestion.alternatives)
             self._show_card()
+            self.query_one("#card", Page).reveal(self._marked_lines)
 
     def action_more(self) -> None:
         """The next page of the card, and after its end its beginning."""
@@ -438,9 +455,7 @@ class ReviewScreen(Room):
         row = self._ready()
         if row is None:
             return
-        marked = self._alternative_marked(row)
-        decided = row.decision.text if row.decision is not None else None
-        text = decided or (marked.text if marked is not None else "")
+        text = self._text_marked(row)
         decide_on_name(self, row, text, partial(self._decided_many, row.target))
 
     def _decided_many(self, at: Target) -> None:
