@@ -442,13 +442,17 @@ class ReviewScreen(Room):
         if self._picked:
             targets = sorted(self._picked, key=self.session.index.place_of)
             rows, counts = listing.these(targets)
+            # As few as somebody has marked by hand.
+            decided = sum(row.state is not State.TODO for row in rows)
         elif listing.wanted.is_filter:
             rows, counts = listing.undecided()
+            decided = 0
         else:
             say(self, "Mark some with m, or list some with f or /, then press b.",
                 title="Many at once needs a choice")  # fmt: skip
             return
-        decide_on_many(self, rows, counts, partial(self._decided_many, row.target))
+        go_on = partial(self._decided_many, row.target)
+        decide_on_many(self, rows, counts, go_on, decided_already=decided)
 
     def action_same_name(self) -> None:
         """The marked alternative, for every column of this name."""

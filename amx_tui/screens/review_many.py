@@ -18,9 +18,15 @@ MANY = 5_000
 
 
 def decide_on_many(
-    room: Room, rows: Sequence[ReviewRow], counts: Confidences, decided: Callable[[], None]
+    room: Room,
+    rows: Sequence[ReviewRow],
+    counts: Confidences,
+    decided: Callable[[], None],
+    *,
+    decided_already: int = 0,
 ) -> None:
-    """Shows what each of `rows` would get and decides on them; calls `decided` then. Neither the rows nor
+    """Shows what each of `rows` would get and decides on them; calls `decided` then. `decided_already` of
+    them have a decision. Neither the rows nor
     the catalog that is known now are looked through here: there may be a hundred thousand."""
     from amx_tui.screens.bulk import BulkDialog
 
@@ -33,7 +39,8 @@ def decide_on_many(
         if verdict is not None:
             room.do(partial(_take, room, partial(_decisions, rows, verdict, seen), decided))
 
-    room.app.push_screen(BulkDialog(rows, counts, room.session.index.name_of), take)
+    name_of = room.session.index.name_of
+    room.app.push_screen(BulkDialog(rows, counts, decided_already, name_of), take)
 
 
 def _decisions(rows: Sequence[ReviewRow], verdict: Verdict, seen: Catalog) -> list[NewDecision]:
