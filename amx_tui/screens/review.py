@@ -277,7 +277,17 @@ class ReviewScreen(Room):
         if left := listing.counts[State.TODO]:
             say(self, f"{left} elsewhere (esc shows all)", title="No more of these")
         else:
-            say(self, "Press W to read what will be written.", title="Nothing is left to decide")
+            set_aside = [
+                f"{listing.counts[state]} {state.value}"
+                for state in (State.LATER, State.CHANGED)
+                if listing.counts[state]
+            ]
+            aside = f"{' and '.join(set_aside)} (f lists them). " if set_aside else ""
+            say(
+                self,
+                f"{aside}Press W to read what will be written.",
+                title="Nothing is left to decide",
+            )
 
     async def _accept(self, index: int) -> None:
         row = self._ready()
@@ -511,6 +521,8 @@ class ReviewScreen(Room):
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
 
+        if self._following.is_behind:
+            self._arrange()  # the counts are those of now
         wanted, row = self._following.wanted, self._row
         counts = self.listing.counts if self.listing is not None else {}
         schemas = sorted({target.schema for target in self.session.rows})

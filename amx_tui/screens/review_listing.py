@@ -197,8 +197,8 @@ class Suggestions:
 
     def next_undecided(self, target: Target) -> Target | None:
         """The first undecided one that is listed below `target`, else the first of all listed. Who lists
-        what was drafted again decides on that."""
-        if not self.counts[State.TODO] and not self.wanted.redrafted:
+        what was drafted again, or what is in one state, such as later, decides on that."""
+        if not self.counts[self._waiting_state] and not self.wanted.redrafted:
             return None
         known = self._numbers.get(target)
         start = self._start_in(self._shown, known) if known is not None else 0
@@ -217,7 +217,13 @@ class Suggestions:
     @property
     def _waiting(self) -> tuple[bytearray, int]:
         """What tells of a number that a decision is still wanted, and with which code."""
-        return (self._redrafted, True) if self.wanted.redrafted else (self._states, _TODO)
+        if self.wanted.redrafted:
+            return self._redrafted, True
+        return self._states, _CODES[self._waiting_state]
+
+    @property
+    def _waiting_state(self) -> State:
+        return self.wanted.state or State.TODO
 
     # Numbers, in order. --------------------------------------------------------------------------
 
