@@ -528,7 +528,10 @@ class ReviewScreen(Room):
         schemas = sorted({target.schema for target in self.session.rows})
         table = row.target.of_table if row is not None else None
         redrafted = self.listing.redrafted if self.listing is not None else 0
-        self.app.push_screen(ShowDialog(wanted, counts, redrafted, schemas, table, self._want))
+        name_of = self.session.index.name_of
+        self.app.push_screen(
+            ShowDialog(wanted, counts, redrafted, schemas, table, self._want, name_of)
+        )
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)

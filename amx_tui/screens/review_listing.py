@@ -55,9 +55,9 @@ class Wanted:
     def is_filter(self) -> bool:
         return self != Wanted(order=self.order)
 
-    def in_words(self) -> str:
+    def in_words(self, name_of: Callable[[Target], str]) -> str:
         """For the border of the list; "" where everything is shown in its usual order."""
-        table = self.table.table if self.table is not None else None
+        table = name_of(self.table) if self.table is not None else None
         run = f"run {self.run}" if self.run is not None else None
         again = "drafted again" if self.redrafted else None
         parts = [run, self.state, again, self.band, self.kind, self.schema, table]
@@ -108,6 +108,11 @@ class Suggestions:
             self.counts[_STATES[self._states[self._enter(row)]]] += 1
         self._all = self._sorted(array("I", range(len(self._targets))))
         self._shown = self._fitting(self._all)
+
+    @property
+    def in_words(self) -> str:
+        """What is listed of all; "" for everything in its usual order."""
+        return self.wanted.in_words(self._session.index.name_of)
 
     def __len__(self) -> int:
         return len(self._shown)
