@@ -58,6 +58,7 @@ class ReviewScreen(Room):
         self._rejected: Target | None = None  # the last one
         self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
+        self._is_asked = False  # a key of the reviewer's wants another list, or another place in it
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
@@ -125,12 +126,17 @@ class ReviewScreen(Room):
     def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:
         """`stays` where the row under the cursor is to stay where it is on the screen."""
         rows = self.query_one("#suggestions", RowList)
+        is_asked, self._is_asked = self._is_asked, False
         place = listing.place_of(standing) if standing is not None else None
         if self._is_new and len(listing):
             self._is_new = False
             place, stays = listing.first_undecided(), False
         if place is None:
             place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
+            if (
+                not is_asked
+            ):  # a long list is made for longer than the pause that began when it was heard
+                self._begin_grace()
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
         if listing.total or listing.wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
@@ -227,12 +233,10 @@ class ReviewScreen(Room):
 
     def _ready(self) -> ReviewRow | None:
         """The row to decide, None where there is none or the card has only just been replaced."""
-        if time.monotonic() < self._grace_until:
-            return None
         # Something may have come since the card was drawn: the key is for what was seen.
-        if self._following.is_behind:
+        if time.monotonic() >= self._grace_until and self._following.is_behind:
             self._arrange()
-        return self._row
+        return self._row if time.monotonic() >= self._grace_until else None
 
     def _seen_at(self, target: Target) -> str | None:
         """What the card says stands at `target` now; the catalog may already know better."""
@@ -267,7 +271,7 @@ class ReviewScreen(Room):
         listing = self._following.now()
         known = listing or self.listing
         following = known.next_undecided(target) if known is not None else None
-        self._goal = following or target
+        self._goal, self._is_asked = following or target, True
         self._marked = None
         self.show_now()
         if following is not None:
@@ -379,7 +383,7 @@ class ReviewScreen(Room):
         if not targets:
             say(self, f"There is nothing to {'undo' if back else 'redo'}.")
             return
-        self._goal = targets[0]
+        self._goal, self._is_asked = targets[0], True
         self.show_now()
 
     def action_next_alternative(self) -> None:
@@ -494,7 +498,7 @@ class ReviewScreen(Room):
 
         async def reopen() -> None:
             await self.session.decide([target], Verdict.OPEN)
-            self._goal = target
+            self._goal, self._is_asked = target, True
             self.show_now()
 
         await self.see_done(reopen)
@@ -506,6 +510,7 @@ class ReviewScreen(Room):
         if wanted.run != self._following.wanted.run:
             self._picked.clear()  # another draft of these would be decided on
         self._following.want(wanted)
+        self._is_asked = True
         self.show_now()
 
     def list_run(self, run: int | None, target: Target | None = None) -> None:
