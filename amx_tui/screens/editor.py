@@ -49,7 +49,8 @@ class Editor(Dialog[bool]):
         if text:
             self.run_worker(self._try_to_keep(text), exclusive=True)
         else:
-            self.dismiss(False)
+            words = "Write one and keep it, or leave with esc: r rejects what was drafted."
+            say(self, words, title="There is no text to keep", severity="warning")
 
     async def _try_to_keep(self, text: str) -> None:
         try:
