@@ -43,6 +43,9 @@ class Ask(Dialog[str | None]):
             yield Input(self._value, compact=True)
             yield Plain("", id="wrong")
 
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(Input))  # at once, for what is typed already
+
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:
         wrong = self._check(event.value)

@@ -42,7 +42,7 @@ class Editor(Dialog[bool]):
         area = self.query_one("#text", TextArea)
         area.move_cursor(area.document.end)
         area.cursor_blink = False
-        area.focus()
+        self.set_focus(area)  # at once, for what is typed already
 
     def action_keep(self) -> None:
         text = clean(self.query_one("#text", TextArea).text).strip()

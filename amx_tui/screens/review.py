@@ -540,8 +540,7 @@ class ReviewScreen(Room):
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self.write_in(field)
 
     def _filter(self, typed: str) -> None:
         wanted = replace(self._following.wanted, words=typed.strip())
