@@ -70,8 +70,11 @@ def decide_on_name(room: Room, row: ReviewRow, text: str, decided: Callable[[], 
     if column is None:
         say(room, "Only columns share their names.")
         return
+    if not text:
+        say(room, "There is no text to give to others. o writes one.")
+        return
     targets = room.session.index.called(column.name)
-    if len(targets) < 2 or not text:
+    if len(targets) < 2:
         say(room, f"{row.target.path} is the only column of its name.")
         return
     from amx_tui.screens.same_name import SameNameDialog

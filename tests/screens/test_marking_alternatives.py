@@ -29,11 +29,11 @@ from tests.snapshot.conftest import START, draft_of, session_of, until
 LONG = " ".join(f"word{number}" for number in range(200))
 
 
-def draft_one(workspace: Workspace, *texts: str) -> Target:
+def draft_one(workspace: Workspace, *texts: str, column: str = "BUKRS") -> Target:
     """A further run, which says this of one column alone."""
     draft = draft_of(workspace, ["BKPF"])
-    batch = draft.plan.batches[0]
-    target = batch.targets[0]
+    target = Target("main", "BKPF", column)
+    batch = next(batch for batch in draft.plan.batches if target in batch.targets)
     plan = replace(draft.plan, batches=(replace(batch, targets=(target,)),))
     run = workspace.store.start_run(plan, "demo.db (sqlite)", START + 500)
     said = tuple(Alternative(text, Confidence(Band.HIGH)) for text in texts)
@@ -114,3 +114,16 @@ async def test_the_editor_starts_from_what_is_marked_also_where_something_is_dec
         await pilot.press("l")
         await until(pilot, lambda: "▸ 2" in card(pilot))
         assert await edited_text(pilot) == "The second"
+
+
+async def test_without_a_text_there_is_nothing_to_give_to_the_columns_of_its_name(
+    reviewed: Workspace,
+) -> None:
+    target = draft_one(reviewed, column="MANDT")
+    async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
+        await open_review(pilot)
+        await go_to(pilot, target)
+        await pilot.press("n")
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        (told,) = pilot.app._notifications
+        assert "no text" in told.message and "only column" not in told.message
