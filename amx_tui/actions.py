@@ -261,7 +261,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("bulk.reject", "r", "reject all", "Reject all of them", 2),
     Action("bulk.later", "s", "all later", "Set all of them aside", 3),
     Action("bulk.leave", "escape", "leave", "Leave; nothing is decided", 4),
-    Action("same.keep", "ctrl+s,a", "accept these", "This text for every column with a ●", 1),
+    Action("same.keep", "a,ctrl+s", "accept these", "This text for every column with a ●", 1),
     Action("same.one", "space", "this one", "With or without this column", 2),
     Action("same.all", "m", "all or none", "All columns, or none", 3),
     Action("same.leave", "escape", "leave", "Leave; nothing is decided", 4),

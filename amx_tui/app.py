@@ -17,6 +17,7 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
 
 from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes, key_name, keys_of
 from amx_tui.base.building import calm_collector
@@ -244,6 +245,19 @@ class AmxApp(App[None]):
         if isinstance(event, events.Key):
             self.pressed_at = monotonic()  # what it does is drawn before the stream
         await super().on_event(event)
+
+    async def on_key(self, event: events.Key) -> None:
+        """A key that nothing took where it was sent. What had the focus then may not have it any more: a field
+        that takes letters gets it as its text, and no screen takes it for an order."""
+        screen, focused = self.screen, self.screen.focused
+        taker: Widget | None = None
+        if screen.is_modal and not screen.is_mounted:
+            taker = screen  # which sends it here again, when it has its field
+        elif focused is not None and focused.check_consume_key(event.key, event.character):
+            taker = focused
+        if taker is not None:
+            event.prevent_default()
+            taker._forward_event(events.Key(event.key, event.character))
 
     # Start and end. ------------------------------------------------------------------------------
 

@@ -27,8 +27,10 @@ class Ask(Dialog[str | None]):
         value: str = "",
         *,
         check: Callable[[str], str] = lambda _: "",
+        enter: str = "keep",
     ) -> None:
         super().__init__()
+        self._enter = enter  # what that key does, in a word or two
         self._title = title
         self._words = words
         self._value = value
@@ -36,10 +38,13 @@ class Ask(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with VerticalGroup(classes="dialog") as box:
-            entitle(box, self._title, "enter keep · esc leave")
+            entitle(box, self._title, f"enter {self._enter} · esc leave")
             yield Plain(self._words, classes="dialog-body")
             yield Input(self._value, compact=True)
             yield Plain("", id="wrong")
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(Input))  # at once, for what is typed already
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:

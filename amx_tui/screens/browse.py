@@ -357,8 +357,7 @@ class BrowseScreen(Room):
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
         self.remove_class("-inside")
-        field.display = True
-        field.focus()
+        self.write_in(field)
 
     def _close_filter(self) -> None:
         standing = self._entry

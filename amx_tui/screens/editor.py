@@ -42,14 +42,15 @@ class Editor(Dialog[bool]):
         area = self.query_one("#text", TextArea)
         area.move_cursor(area.document.end)
         area.cursor_blink = False
-        area.focus()
+        self.set_focus(area)  # at once, for what is typed already
 
     def action_keep(self) -> None:
         text = clean(self.query_one("#text", TextArea).text).strip()
         if text:
             self.run_worker(self._try_to_keep(text), exclusive=True)
         else:
-            self.dismiss(False)
+            words = "Write one and keep it, or leave with esc: r rejects what was drafted."
+            say(self, words, title="There is no text to keep", severity="warning")
 
     async def _try_to_keep(self, text: str) -> None:
         try:

@@ -261,8 +261,7 @@ class HistoryScreen(Room):
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self.write_in(field)
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:

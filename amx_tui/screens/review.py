@@ -18,7 +18,7 @@ from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
-from amx_tui.screens.review_card import card_of
+from amx_tui.screens.review_card import card_of, taken_of
 from amx_tui.screens.review_following import Following
 from amx_tui.screens.review_further import ask_why, compare_drafts, draft_again
 from amx_tui.screens.review_listing import Suggestions, Wanted
@@ -52,11 +52,13 @@ class ReviewScreen(Room):
         self._current: Target | None = None  # whose card is shown
         self._read: tuple[Target, int | None] | None = None  # whose evidence was asked for
         self._is_new = True  # nothing was shown here yet
+        self._marked_lines = range(0)  # of the card
         self._goal: Target | None = None  # where the cursor goes when the list is arranged again
-        self._marked = 0  # which alternative
+        self._marked: int | None = None  # the alternative that the reviewer marked on this card
         self._rejected: Target | None = None  # the last one
         self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
+        self._is_asked = False  # a key of the reviewer's wants another list, or another place in it
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
@@ -124,12 +126,17 @@ class ReviewScreen(Room):
     def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:
         """`stays` where the row under the cursor is to stay where it is on the screen."""
         rows = self.query_one("#suggestions", RowList)
+        is_asked, self._is_asked = self._is_asked, False
         place = listing.place_of(standing) if standing is not None else None
         if self._is_new and len(listing):
             self._is_new = False
             place, stays = listing.first_undecided(), False
         if place is None:
             place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
+            if (
+                not is_asked
+            ):  # a long list is made for longer than the pause that began when it was heard
+                self._begin_grace()
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
         if listing.total or listing.wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
@@ -180,7 +187,7 @@ class ReviewScreen(Room):
             return
         if row.target != self._current:
             self._current = row.target
-            self._marked = 0
+            self._marked = None
             card.jump(0)
         # A new draft of the same one was sent other things. What is drawn ahead looks at nothing.
         if (row.target, row.run) != self._read and is_seen(self):
@@ -188,18 +195,34 @@ class ReviewScreen(Room):
             # Behind the frame: a thread that works at the same time makes it later.
             look = partial(self.session.read_sent, row)
             self.call_after_refresh(partial(self.do, look, only="sent"))
-        self._marked = min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
         entitle(card, self.session.index.name_of(row.target))
         now = self.session.catalog.comment(row.target)
         self._seen = (row.target, now)
         assert self.listing is not None
         state = self.listing.state_of(row)
         width = card.scrollable_content_region.width
-        card.show(card_of(self.session, row, self._marked, now, state, width))
+        lines, self._marked_lines = card_of(
+            self.session, row, self._mark_of(row), now, state, width
+        )
+        card.show(lines)
+
+    def _mark_of(self, row: ReviewRow) -> int:
+        """The alternative that keys are about: what the reviewer marked, else what was accepted, else the
+        first."""
+        if self._marked is None:
+            return taken_of(row) or 0
+        return min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
 
     def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
-        alternatives = row.suggestion.alternatives
-        return alternatives[self._marked] if self._marked < len(alternatives) else None
+        marked, alternatives = self._mark_of(row), row.suggestion.alternatives
+        return alternatives[marked] if marked < len(alternatives) else None
+
+    def _text_marked(self, row: ReviewRow) -> str:
+        """That of the marked alternative; a person's own words until another one is marked."""
+        if self._marked is None and row.decision is not None and row.decision.text:
+            return row.decision.text
+        marked = self._alternative_marked(row)
+        return marked.text if marked is not None else ""
 
     def _moved(self) -> None:
         self._grace_until = 0.0
@@ -210,12 +233,10 @@ class ReviewScreen(Room):
 
     def _ready(self) -> ReviewRow | None:
         """The row to decide, None where there is none or the card has only just been replaced."""
-        if time.monotonic() < self._grace_until:
-            return None
         # Something may have come since the card was drawn: the key is for what was seen.
-        if self._following.is_behind:
+        if time.monotonic() >= self._grace_until and self._following.is_behind:
             self._arrange()
-        return self._row
+        return self._row if time.monotonic() >= self._grace_until else None
 
     def _seen_at(self, target: Target) -> str | None:
         """What the card says stands at `target` now; the catalog may already know better."""
@@ -250,8 +271,8 @@ class ReviewScreen(Room):
         listing = self._following.now()
         known = listing or self.listing
         following = known.next_undecided(target) if known is not None else None
-        self._goal = following or target
-        self._marked = 0
+        self._goal, self._is_asked = following or target, True
+        self._marked = None
         self.show_now()
         if following is not None:
             return
@@ -260,7 +281,17 @@ class ReviewScreen(Room):
         if left := listing.counts[State.TODO]:
             say(self, f"{left} elsewhere (esc shows all)", title="No more of these")
         else:
-            say(self, "Press W to read what will be written.", title="Nothing is left to decide")
+            set_aside = [
+                f"{listing.counts[state]} {state.value}"
+                for state in (State.LATER, State.CHANGED)
+                if listing.counts[state]
+            ]
+            aside = f"{' and '.join(set_aside)} (f lists them). " if set_aside else ""
+            say(
+                self,
+                f"{aside}Press W to read what will be written.",
+                title="Nothing is left to decide",
+            )
 
     async def _accept(self, index: int) -> None:
         row = self._ready()
@@ -274,7 +305,8 @@ class ReviewScreen(Room):
         await self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
 
     async def action_accept(self) -> None:
-        await self._accept(self._marked)
+        row = self._row
+        await self._accept(self._mark_of(row) if row is not None else 0)
 
     async def action_accept_1(self) -> None:
         await self._accept(0)
@@ -315,9 +347,7 @@ class ReviewScreen(Room):
 
     def action_edit(self) -> None:
         if (row := self._ready()) is not None:
-            marked = self._alternative_marked(row)
-            decided = row.decision.text if row.decision is not None else None
-            self._open_editor(row, decided or (marked.text if marked else ""))
+            self._open_editor(row, self._text_marked(row))
 
     def action_own(self) -> None:
         if (row := self._ready()) is not None:
@@ -353,7 +383,7 @@ class ReviewScreen(Room):
         if not targets:
             say(self, f"There is nothing to {'undo' if back else 'redo'}.")
             return
-        self._goal = targets[0]
+        self._goal, self._is_asked = targets[0], True
         self.show_now()
 
     def action_next_alternative(self) -> None:
@@ -365,8 +395,9 @@ class ReviewScreen(Room):
     def _mark(self, step: int) -> None:
         row = self._row
         if row is not None and row.suggestion.alternatives:
-            self._marked = (self._marked + step) % len(row.suggestion.alternatives)
+            self._marked = (self._mark_of(row) + step) % len(row.suggestion.alternatives)
             self._show_card()
+            self.query_one("#card", Page).reveal(self._marked_lines)
 
     def action_more(self) -> None:
         """The next page of the card, and after its end its beginning."""
@@ -425,22 +456,24 @@ class ReviewScreen(Room):
         if self._picked:
             targets = sorted(self._picked, key=self.session.index.place_of)
             rows, counts = listing.these(targets)
+            # As few as somebody has marked by hand.
+            decided = sum(row.state is not State.TODO for row in rows)
         elif listing.wanted.is_filter:
             rows, counts = listing.undecided()
+            decided = 0
         else:
             say(self, "Mark some with m, or list some with f or /, then press b.",
                 title="Many at once needs a choice")  # fmt: skip
             return
-        decide_on_many(self, rows, counts, partial(self._decided_many, row.target))
+        go_on = partial(self._decided_many, row.target)
+        decide_on_many(self, rows, counts, go_on, decided_already=decided)
 
     def action_same_name(self) -> None:
         """The marked alternative, for every column of this name."""
         row = self._ready()
         if row is None:
             return
-        marked = self._alternative_marked(row)
-        decided = row.decision.text if row.decision is not None else None
-        text = decided or (marked.text if marked is not None else "")
+        text = self._text_marked(row)
         decide_on_name(self, row, text, partial(self._decided_many, row.target))
 
     def _decided_many(self, at: Target) -> None:
@@ -465,7 +498,7 @@ class ReviewScreen(Room):
 
         async def reopen() -> None:
             await self.session.decide([target], Verdict.OPEN)
-            self._goal = target
+            self._goal, self._is_asked = target, True
             self.show_now()
 
         await self.see_done(reopen)
@@ -477,6 +510,7 @@ class ReviewScreen(Room):
         if wanted.run != self._following.wanted.run:
             self._picked.clear()  # another draft of these would be decided on
         self._following.want(wanted)
+        self._is_asked = True
         self.show_now()
 
     def list_run(self, run: int | None, target: Target | None = None) -> None:
@@ -492,17 +526,21 @@ class ReviewScreen(Room):
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
 
+        if self._following.is_behind:
+            self._arrange()  # the counts are those of now
         wanted, row = self._following.wanted, self._row
         counts = self.listing.counts if self.listing is not None else {}
         schemas = sorted({target.schema for target in self.session.rows})
         table = row.target.of_table if row is not None else None
         redrafted = self.listing.redrafted if self.listing is not None else 0
-        self.app.push_screen(ShowDialog(wanted, counts, redrafted, schemas, table, self._want))
+        name_of = self.session.index.name_of
+        self.app.push_screen(
+            ShowDialog(wanted, counts, redrafted, schemas, table, self._want, name_of)
+        )
 
     def action_find(self) -> None:
         field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self.write_in(field)
 
     def _filter(self, typed: str) -> None:
         wanted = replace(self._following.wanted, words=typed.strip())

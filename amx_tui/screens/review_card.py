@@ -4,7 +4,7 @@ for them. It draws what the session knows and changes nothing."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.cells import cell_len
 
@@ -14,7 +14,7 @@ from amx_tui.catalog.model import Column, Table
 from amx_tui.commands.sent import sent_words
 from amx_tui.commands.session import Session
 from amx_tui.drafting.model import Alternative
-from amx_tui.review.model import Decision, ReviewRow, State
+from amx_tui.review.model import ReviewRow, State
 from amx_tui.screens.documents import sent_line
 from amx_tui.widgets.plain import Line, Piece
 from amx_tui.widgets.signs import BANDS, STATES, confidence_words
@@ -29,21 +29,24 @@ ALIKE = 0.5
 
 def card_of(
     session: Session, row: ReviewRow, marked: int, now: str | None, state: State, width: int
-) -> list[Line]:
-    """`marked` is the alternative that keys are about, `now` the text that stands in the database,
-    `width` the cells of a line."""
+) -> tuple[list[Line], range]:
+    """The card, and which of its lines are those of the marked alternative. `marked` is the one that keys are
+    about, `now` the text that stands in the database, `width` the cells of a line."""
     table = session.catalog.table(row.target)
     column = session.catalog.column(row.target)
     rows: list[Line] = [[(" · ".join(_facts(session, table, column)), "dim")]]
     rows.append([(_label("now"), "dim"), (one_line(now or "–"), "")])
     alternatives = row.suggestion.alternatives
     # Above what may not fit: whether anything is still to be done here is seen without scrolling.
-    rows += [*_decision_lines(row, state, alternatives), []]
+    rows += [*_decision_lines(row, state), []]
+    taken, marked_lines = taken_of(row), range(0)
     for index, alternative in enumerate(alternatives):
-        taken = _is_taken(row.decision, index, alternative)
+        start = len(rows)
         rows += alternative_lines(
-            index, alternative, width, is_marked=index == marked, is_taken=taken
+            index, alternative, width, is_marked=index == marked, is_taken=index == taken
         )
+        if index == marked:
+            marked_lines = range(start, len(rows))
     if not alternatives and row.run is not None:
         rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
     text = alternatives[marked].text if marked < len(alternatives) else ""
@@ -62,32 +65,32 @@ def card_of(
     if row.run is not None:
         said = f"drafted by {row.model}, run {row.run}, {moment(row.drafted_at)}"
     rows.append([(said, "dim")])
-    return rows
+    return rows, marked_lines
 
 
 def _label(words: str) -> str:
     return f"{words:<8} "
 
 
-def _is_taken(decision: Decision | None, index: int, alternative: Alternative) -> bool:
-    """The decision may be on another draft, whose alternatives were other ones."""
-    if decision is None:
-        return False
-    return (decision.alternative, decision.text) == (index, alternative.text)
+def taken_of(row: ReviewRow) -> int | None:
+    """Which alternative was accepted; None also where the decision is on another draft, whose alternatives
+    were other ones."""
+    decision, alternatives = row.decision, row.suggestion.alternatives
+    index = decision.alternative if decision is not None else None
+    if decision is None or index is None or index >= len(alternatives):
+        return None
+    return index if alternatives[index].text == decision.text else None
 
 
-def _decision_lines(
-    row: ReviewRow, state: State, alternatives: Sequence[Alternative]
-) -> Iterator[Line]:
+def _decision_lines(row: ReviewRow, state: State) -> Iterator[Line]:
     """What was decided, and what is to be known of it now; nothing while it is to be decided."""
     decision = row.decision
     if decision is None or state is State.TODO:
         return
     sign, ink = STATES[state]
     said = decision.text or decision.reason or ""
-    for index, alternative in enumerate(alternatives):
-        if _is_taken(decision, index, alternative):
-            said = f"alternative {index + 1}"  # whose text stands below
+    if (taken := taken_of(row)) is not None:
+        said = f"alternative {taken + 1}"  # whose text stands below
     yield [(f"{sign} {state.value}", ink), (f"  {one_line(said)}", "")]
     if state is State.CHANGED:
         over = f"“{one_line(decision.previous)}”" if decision.previous else "an empty comment"

@@ -70,7 +70,8 @@ def draft_again(
         room.app.push_screen(DraftScreen(targets, again=hint.strip()))
 
     words = "A hint for the model, or nothing. It gets the earlier readings too; decisions stay."
-    room.app.push_screen(Ask(f"Draft {what} again", words, reason), go)
+    # Nothing is sent by that yet.
+    room.app.push_screen(Ask(f"Draft {what} again", words, reason, enter="go on"), go)
 
 
 async def compare_drafts(room: Room, row: ReviewRow) -> None:

@@ -55,9 +55,9 @@ class Wanted:
     def is_filter(self) -> bool:
         return self != Wanted(order=self.order)
 
-    def in_words(self) -> str:
+    def in_words(self, name_of: Callable[[Target], str]) -> str:
         """For the border of the list; "" where everything is shown in its usual order."""
-        table = self.table.table if self.table is not None else None
+        table = name_of(self.table) if self.table is not None else None
         run = f"run {self.run}" if self.run is not None else None
         again = "drafted again" if self.redrafted else None
         parts = [run, self.state, again, self.band, self.kind, self.schema, table]
@@ -109,6 +109,11 @@ class Suggestions:
             self.counts[_STATES[self._states[self._enter(row)]]] += 1
         self._all = self._sorted(array("I", range(len(self._targets))))
         self._shown = self._fitting(self._all)
+
+    @property
+    def in_words(self) -> str:
+        """What is listed of all; "" for everything in its usual order."""
+        return self.wanted.in_words(self._session.index.name_of)
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -203,8 +208,8 @@ class Suggestions:
 
     def next_undecided(self, target: Target) -> Target | None:
         """The first undecided one that is listed below `target`, else the first of all listed. Who lists
-        what was drafted again decides on that."""
-        if not self.counts[State.TODO] and not self.wanted.redrafted:
+        what was drafted again, or what is in one state, such as later, decides on that."""
+        if not self.counts[self._waiting_state] and not self.wanted.redrafted:
             return None
         known = self._numbers.get(target)
         start = self._start_in(self._shown, known) if known is not None else 0
@@ -223,7 +228,13 @@ class Suggestions:
     @property
     def _waiting(self) -> tuple[bytearray, int]:
         """What tells of a number that a decision is still wanted, and with which code."""
-        return (self._redrafted, True) if self.wanted.redrafted else (self._states, _TODO)
+        if self.wanted.redrafted:
+            return self._redrafted, True
+        return self._states, _CODES[self._waiting_state]
+
+    @property
+    def _waiting_state(self) -> State:
+        return self.wanted.state or State.TODO
 
     # Numbers, in order. --------------------------------------------------------------------------
 

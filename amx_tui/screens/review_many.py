@@ -18,9 +18,15 @@ MANY = 5_000
 
 
 def decide_on_many(
-    room: Room, rows: Sequence[ReviewRow], counts: Confidences, decided: Callable[[], None]
+    room: Room,
+    rows: Sequence[ReviewRow],
+    counts: Confidences,
+    decided: Callable[[], None],
+    *,
+    decided_already: int = 0,
 ) -> None:
-    """Shows what each of `rows` would get and decides on them; calls `decided` then. Neither the rows nor
+    """Shows what each of `rows` would get and decides on them; calls `decided` then. `decided_already` of
+    them have a decision. Neither the rows nor
     the catalog that is known now are looked through here: there may be a hundred thousand."""
     from amx_tui.screens.bulk import BulkDialog
 
@@ -33,7 +39,8 @@ def decide_on_many(
         if verdict is not None:
             room.do(partial(_take, room, partial(_decisions, rows, verdict, seen), decided))
 
-    room.app.push_screen(BulkDialog(rows, counts, room.session.index.name_of), take)
+    name_of = room.session.index.name_of
+    room.app.push_screen(BulkDialog(rows, counts, decided_already, name_of), take)
 
 
 def _decisions(rows: Sequence[ReviewRow], verdict: Verdict, seen: Catalog) -> list[NewDecision]:
@@ -63,8 +70,11 @@ def decide_on_name(room: Room, row: ReviewRow, text: str, decided: Callable[[], 
     if column is None:
         say(room, "Only columns share their names.")
         return
+    if not text:
+        say(room, "There is no text to give to others. o writes one.")
+        return
     targets = room.session.index.called(column.name)
-    if len(targets) < 2 or not text:
+    if len(targets) < 2:
         say(room, f"{row.target.path} is the only column of its name.")
         return
     from amx_tui.screens.same_name import SameNameDialog

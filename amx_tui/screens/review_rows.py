@@ -48,13 +48,12 @@ def counts_of(listing: Suggestions, width: int) -> str:
 
 def choice_of(listing: Suggestions, picked: int) -> str:
     """What is listed of them, for the lower border; `picked` is how many are marked."""
-    if picked:
-        return f"{picked} marked"
     wanted = listing.wanted
-    shown = wanted.in_words()
+    shown = listing.in_words
     if wanted.run is not None:
         shown += " (esc: all runs)"
     parts = [f"showing: {shown}" if shown else "", f"{len(listing)} listed"]
     if not wanted.is_filter:
         parts.pop()
-    return " · ".join(filter(None, parts))
+    marked = f"{picked} marked" if picked else ""
+    return " · ".join(filter(None, (marked, *parts)))

@@ -14,6 +14,7 @@ from textual import events, on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import Worker, WorkerError
 
 from amx_tui.base.problem import Problem
@@ -196,6 +197,12 @@ class Room(Screen[None]):
             # It is taken away for good. Textual ends its work only after its widgets are gone, and
             # what is waited for, such as a slow keyring, may come in between.
             self.workers.cancel_node(self)
+
+    def write_in(self, field: Widget) -> None:
+        """Shows a field and gives it the focus at once: Textual's own way does so a message later, and a key
+        that came before that would be an order."""
+        field.display = True
+        self.set_focus(field)
 
     def do(self, work: Work, *, only: str = "") -> Worker[None]:
         """Work that a key started: what goes wrong is said, never raised. Work with the same `only`

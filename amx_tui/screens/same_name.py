@@ -68,7 +68,9 @@ class SameNameDialog(Dialog[list[NewDecision]]):
     def _count(self) -> None:
         box = self.query_one(".dialog")
         title = f"{one_line(self._target.column, 60)} in {len(self._targets)} tables"
-        entitle(box, title, f"{len(self._chosen)} get this text · each keeps its own row")
+        decided = sum(self._state_of(target) is not State.TODO for target in self._chosen)
+        again = f", {decided} decided already" if decided else ""
+        entitle(box, title, f"{len(self._chosen)} get this text{again} · each keeps its own row")
         self.query_one(RowList).refresh_changed()
 
     def _draw(self, index: int, width: int) -> Line:

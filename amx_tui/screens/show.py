@@ -50,6 +50,7 @@ class ShowDialog(Dialog[None]):
         schemas: Sequence[str],
         table: Target | None,
         choose: Callable[[Wanted], None],
+        name_of: Callable[[Target], str],
     ) -> None:
         super().__init__()
         self._wanted = wanted
@@ -68,7 +69,7 @@ class ShowDialog(Dialog[None]):
             *_of("band", "how sure", Band, lambda band: band.value),
             *_of("kind", "kind", Kind, lambda kind: kind.value),
             *(_of("schema", "schema", schemas, one_line) if len(schemas) > 1 else ()),
-            *_of("table", "table", tables, lambda found: f"only {one_line(found.table, 60)}"),
+            *_of("table", "table", tables, lambda found: f"only {one_line(name_of(found), 60)}"),
             *_of("run", "run", runs, lambda run: f"only run {run}"),
             *_of("order", "order", Order, lambda order: order.value, with_all=False),
         ]

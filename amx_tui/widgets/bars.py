@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -30,6 +31,11 @@ ROOMS = ("app.browse", "app.drafting", "app.review", "app.write")
 FURTHER_ROOMS = ("app.history", "app.profiles", "app.prices")
 # Named only while it is shown.
 RARE_ROOMS = ("app.doctor",)
+
+
+# Keys by Textual's names that are written by a text field, beside letters and digits.
+TYPED = ("question_mark", "dollar_sign", "slash", "plus", "equals_sign", "space")
+_FUNCTION_KEY = re.compile(r"f\d+$")
 
 
 class Bar(Inked):
@@ -131,6 +137,9 @@ class KeyBar(Bar):
         self._room = room
         self._keymap = keymap
 
+    def on_mount(self) -> None:
+        self.watch(self.screen, "focused", self.refresh_changed, init=False)
+
     def pieces(self, width: int) -> list[tuple[str, str, str]]:
         # What makes no sense at the moment is not offered.
         screen = self.screen
@@ -138,23 +147,43 @@ class KeyBar(Bar):
         if isinstance(screen, Offering):
             shown = [action for action in shown if screen.offers(action.name)]
         shown.sort(key=lambda action: action.bar)
-        help_action = BY_ID["app.help"]
-        room = width - len(" ? help ")
+        keys = [(self._key(action), action.label, action.name) for action in shown]
+        back = BY_ID.get(f"{self._room}.back")
+        if back is not None and screen.focused is not None and screen.focused.id == "filter":
+            keys[:0] = [("enter", "to the list", ""), (self._key(back), "no filter", back.name)]
+        helping: list[tuple[str, str, str]] = []
+        if not screen.is_modal:  # from a dialog, nothing of the program around it is reached
+            help_action = BY_ID["app.help"]
+            helping = [(f" {self._key(help_action)} ", "key", help_action.id)]
+            helping.append(("help ", "", help_action.id))
+        room = width - sum(cell_len(words) for words, _, _ in helping)
         pieces: list[tuple[str, str, str]] = []
         used = 0
-        for action in shown:
-            key, label = self._key(action), action.label
+        for key, label, name in keys:
             cells = cell_len(key) + cell_len(label) + 4
-            if used + cells > room:
+            if not key or used + cells > room:
                 continue
             used += cells
-            pieces += [(f" {key} ", "key", action.name), (f"{label}  ", "", action.name)]
+            pieces += [(f" {key} ", "key", name), (f"{label}  ", "", name)]
         pieces.append((" " * (room - used), "", ""))
-        return [*pieces, (" ? ", "key", help_action.id), ("help ", "", help_action.id)]
+        return [*pieces, *helping]
 
     def _key(self, action: Action) -> str:
+        """The key to name; "" where the field that has the focus takes all of them for itself."""
         own = self._keymap.get(action.id)
-        return KEY_NAMES.get(own, own) if own else key_name(action)
+        if not self._is_typed_in:
+            return KEY_NAMES.get(own, own) if own else key_name(action)
+        keys = (own or action.keys).split(",")
+        left = next((key for key in keys if not (len(key) == 1 or key in TYPED)), "")
+        if not own and left == keys[0]:
+            return key_name(action)
+        return KEY_NAMES.get(left, left.upper() if _FUNCTION_KEY.match(left) else left)
+
+    @property
+    def _is_typed_in(self) -> bool:
+        """Whether a letter goes into a text instead of doing something."""
+        focused = self.screen.focused
+        return focused is not None and focused.check_consume_key("a", "a")
 
 
 class Meter(Widget):

@@ -22,6 +22,7 @@ class Page(Inked):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._content = Content("")
+        self._rows: list[Line] = []
         self._strips: list[Strip] = []
         self._wrapped_at = 0
 
@@ -31,7 +32,8 @@ class Page(Inked):
         return self._content.plain
 
     def show(self, rows: Iterable[Line]) -> None:
-        content = lines(*rows)
+        self._rows = list(rows)
+        content = lines(*self._rows)
         if not content.is_same(self._content) or self._wrapped_at != self.room:
             self._content = content
             self._wrap()
@@ -40,12 +42,28 @@ class Page(Inked):
         self._wrapped_at = self.room
         if self._wrapped_at <= 0:
             return
-        strips = Visual.to_strips(
-            self, self._content, self._wrapped_at, None, self.visual_style, pad=True
-        )
+        strips = self._wrapped(self._content)
         self._strips = [strip.apply_offsets(0, y) for y, strip in enumerate(strips)]
         self.hold(len(self._strips))
         self.refresh_changed()
+
+    def _wrapped(self, content: Content) -> list[Strip]:
+        return Visual.to_strips(self, content, self._wrapped_at, None, self.visual_style, pad=True)
+
+    def reveal(self, part: range) -> None:
+        """Scrolls to where these lines are seen, or as many of them, from the first, as there is room for."""
+        if self._wrapped_at <= 0:
+            return
+        top, bottom = (
+            len(self._wrapped(lines(*self._rows[:end]))) if end else 0
+            for end in (part.start, part.stop)
+        )
+        height = self.scrollable_content_region.height
+        is_longer = bottom - top > height
+        if bottom <= height or (is_longer and top <= height // 2):
+            self.jump(0)  # what stands above it belongs to it
+        elif not self.scroll_offset.y <= top <= bottom <= self.scroll_offset.y + height:
+            self.jump(min(top, bottom - height))
 
     def on_resize(self) -> None:
         self._wrap()

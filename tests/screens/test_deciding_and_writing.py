@@ -29,7 +29,7 @@ from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.signs import BANDS
 from tests.review.made import accept as accepted
-from tests.screens.test_many_at_once import open_review
+from tests.screens.test_many_at_once import choose, open_review
 from tests.snapshot.conftest import at_rest, session_of, settle, until
 
 
@@ -390,6 +390,27 @@ async def test_the_end_of_a_filtered_list_is_not_the_end_of_the_review(reviewed:
         await until(pilot, lambda: len(app._notifications) == 1)
         (told,) = app._notifications
         assert told.title == "Nothing is left to decide"
+        assert told.message.startswith(f"{len(rest)} later (f lists them). ")
+
+
+async def test_who_lists_what_was_set_aside_goes_from_one_of_these_to_the_next(
+    reviewed: Workspace,
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(140, 40)) as pilot:
+        session = session_of(pilot)
+        await open_review(pilot)
+        aside = [row.target for row in shown_rows(pilot)[2:5]]
+        await session.decide(aside, Verdict.LATER)
+        await choose(pilot, "later")
+        await until(pilot, lambda: [row.target for row in shown_rows(pilot)] == aside)
+        for left in (2, 1):
+            await pilot.press("1")
+            await until(pilot, lambda left=left: len(shown_rows(pilot)) == left)  # type: ignore[misc]
+            assert title(pilot, "#card") == shown_rows(pilot)[0].target.path
+        assert not app._notifications
+        await pilot.press("1")
+        await until(pilot, lambda: len(app._notifications) == 1)
 
 
 async def test_a_list_that_is_ready_while_review_is_only_just_shown_is_drawn_when_it_can_be(

@@ -151,7 +151,7 @@ def test_a_list_that_is_kept_is_the_list_made_anew(
         undecided = [
             t
             for t in below
-            if state_of(session.rows[t]) is State.TODO
+            if state_of(session.rows[t]) is (second.state or State.TODO)
             or (second.redrafted and is_redrafted(session.rows[t]))
         ]
         assert listing.next_undecided(target) == (undecided[0] if undecided else None)

@@ -68,6 +68,15 @@ async def test_a_table_that_two_schemas_have_is_named_with_its_schema_wherever_i
         assert names("RowList") == ["hr.PAY.BUKRS", "sales.PAY.BUKRS"]
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
+        # One table alone can be listed, of one schema.
+        await choose(pilot, "only hr.PAY")
+        await until(pilot, lambda: names("#suggestions") == NAMES[:3])
+        below = app.screen.query_one("#list")
+        assert "showing: hr.PAY · 3 listed" in str(below.border_subtitle)
+        await pilot.press("m")
+        await until(pilot, lambda: "1 marked · showing: hr" in str(below.border_subtitle))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: names("#suggestions") == NAMES)
         # One schema alone can be listed, and all that is listed be decided.
         await choose(pilot, "sales")
         await until(pilot, lambda: names("#suggestions") == NAMES[3:])

@@ -286,7 +286,9 @@ def test_many_are_decided_after_they_were_seen(
 ) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await go(pilot, "R", "ReviewScreen")
-        await pilot.press("g", "m", "m", "m", "m", "m", "b")
+        await pilot.press("g", "m", "m", "m", "m", "m")
+        await at_rest(pilot)
+        await pilot.press("b")
         await until(pilot, lambda: on(pilot, "BulkDialog"))
 
     picture(snap_compare, reviewed, size, act)
@@ -298,7 +300,9 @@ def test_one_text_for_the_columns_of_one_name(
 ) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await go(pilot, "R", "ReviewScreen")
-        await pilot.press("g", "j", "n")
+        await pilot.press("g", "j")
+        await at_rest(pilot)
+        await pilot.press("n")
         await until(pilot, lambda: on(pilot, "SameNameDialog"))
 
     picture(snap_compare, reviewed, size, act)
