@@ -32,6 +32,7 @@ from amx_tui.drafting.model import (
 from amx_tui.llm.model import Failure, FailureKind, Phase, Usage
 from amx_tui.review.model import Verdict
 from amx_tui.screens.browse import BrowseScreen
+from amx_tui.screens.room import Room
 from amx_tui.widgets.page import Page
 from tests.snapshot.conftest import (
     SIZES,
@@ -62,7 +63,10 @@ def picture(compare: Compare, workspace: Workspace, size: tuple[int, int], act: 
 
 
 async def rest(pilot: Pilot[None]) -> None:
-    """Until the card of Review shows what was sent, which comes behind the rest of it."""
+    """Until what was heard is drawn, and the card of Review shows what was sent, which comes behind the rest
+    of it."""
+    if isinstance(screen := pilot.app.screen, Room):
+        await until(pilot, lambda: not screen._is_stale)
     if on(pilot, "ReviewScreen") and session_of(pilot).rows:
         card = pilot.app.screen.query_one("#card", Page)
         await until(pilot, lambda: "(shapes)" in card.text)
