@@ -77,6 +77,7 @@ def on(pilot: Pilot[None], name: str) -> bool:
 
 
 async def go(pilot: Pilot[None], key: str, name: str) -> None:
+    await rest(pilot)  # behind a dialog nothing is drawn any more
     await pilot.press(key)
     await until(pilot, lambda: on(pilot, name))
     await rest(pilot)
