@@ -45,9 +45,10 @@ def run_forked(*words: str | Path, typed: str = "") -> tuple[int, str, str]:
         }
         forker.stdin.write(json.dumps(order) + "\n")
         forker.stdin.flush()
-        status: int = json.loads(forker.stdout.readline())
+        answer = forker.stdout.readline()
+        assert answer, "the process that forks has ended"
         out, problems = (file.read_text(encoding="utf-8") for file in files[1:])
-    return status, out, problems
+    return int(answer), out, problems
 
 
 @functools.cache

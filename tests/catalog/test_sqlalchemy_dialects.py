@@ -110,7 +110,10 @@ def test_metadata_sends_no_query(connector: SqlalchemyConnector) -> None:
     assert sent[-1].count("LIMIT") == 1
 
 
-def test_a_view_that_never_ends_is_stopped(connector: SqlalchemyConnector) -> None:
+def test_a_view_that_never_ends_is_stopped(
+    connector: SqlalchemyConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amx_tui.catalog.sqlalchemy_dialects._EVIDENCE_SECONDS", 0.2)
     endless = connector.load().tables[2]
     assert connector.evidence(endless, ["x"], Privacy.SHAPES)["x"].samples == ()
     assert connector.tables()
