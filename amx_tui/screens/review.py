@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Input
 
 from amx_tui.catalog.model import Target
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
-from amx_tui.drafting.model import Alternative
 from amx_tui.review.model import ReviewRow, State, Verdict
+from amx_tui.screens.card import Card
 from amx_tui.screens.documents import PassagesDialog
 from amx_tui.screens.editor import Editor
-from amx_tui.screens.review_card import card_of, taken_of
-from amx_tui.screens.review_following import Following
 from amx_tui.screens.review_further import ask_why, compare_drafts, draft_again
+from amx_tui.screens.review_list import SuggestionList
 from amx_tui.screens.review_listing import Suggestions, Wanted
 from amx_tui.screens.review_many import decide_on_many, decide_on_name
-from amx_tui.screens.review_rows import choice_of, counts_of, row_line
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
-from amx_tui.widgets.line_input import FilterInput
-from amx_tui.widgets.page import Page
-from amx_tui.widgets.plain import Frame, Line, entitle, say
-from amx_tui.widgets.rows import RowList
-from amx_tui.widgets.seen import is_seen
+from amx_tui.widgets.plain import say
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
 GRACE_SECONDS = 0.5
-# Cells of the upper border that are not its words.
-BORDER = 6
 
 
 class ReviewScreen(Room):
@@ -47,37 +36,24 @@ class ReviewScreen(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self._following = Following(self)
-        self._picked: set[Target] = set()  # for a decision on many
-        self._current: Target | None = None  # whose card is shown
-        self._read: tuple[Target, int | None] | None = None  # whose evidence was asked for
-        self._is_new = True  # nothing was shown here yet
-        self._marked_lines = range(0)  # of the card
-        self._goal: Target | None = None  # where the cursor goes when the list is arranged again
-        self._marked: int | None = None  # the alternative that the reviewer marked on this card
+        self._list = SuggestionList(self, self._moved)
+        self.card = Card(self)
         self._rejected: Target | None = None  # the last one
-        self._seen: tuple[Target, str | None] | None = None  # whose comment the card shows, and it
         self._grace_until = 0.0
-        self._is_asked = False  # a key of the reviewer's wants another list, or another place in it
 
     def compose_body(self) -> ComposeResult:
         with Container(id="review"):
-            with Frame(id="list"):
-                yield FilterInput(self._filter, placeholder="filter by text", id="filter")
-                yield RowList(self._draw_row, moved=self._moved, id="suggestions")
-            yield Page(id="card")
-
-    def on_mount(self) -> None:
-        self.query_one("#filter").display = False
+            yield self._list
+            yield self.card
 
     async def prepare(self) -> None:
         """Makes a long list before anybody asks for it, so that the key that does shows it at once."""
         self.listen()
-        await self._following.prepare()
+        await self._list.prepare()
 
     def draw_ahead(self) -> None:
         super().draw_ahead()
-        self._is_new = True  # nobody saw it
+        self._list.begin()  # nobody saw it
 
     # What is shown. ------------------------------------------------------------------------------
 
@@ -85,148 +61,53 @@ class ReviewScreen(Room):
         match event:
             case RowsChanged(targets=targets, by_reviewer=by_reviewer):
                 if targets:
-                    self._following.change(targets)
+                    self._list.change(targets)
                 else:
-                    self._following.forget()
-                if not by_reviewer and (not targets or self._current in targets):
+                    self._list.forget()
+                if not by_reviewer and (not targets or self.card.target in targets):
                     self._begin_grace()
             case CatalogRead():
-                self._following.forget()
-                if self._seen is not None:
-                    target, comment = self._seen
-                    if self.session.catalog.comment(target) != comment:
-                        self._begin_grace()
+                self._list.forget()
+                if self.card.is_outdated:
+                    self._begin_grace()
 
     def _begin_grace(self) -> None:
-        if self._current is not None:
+        if self.card.target is not None:
             self._grace_until = time.monotonic() + GRACE_SECONDS
 
     def show_state(self) -> None:
         self._arrange()
         self._show_card()
 
+    def _arrange(self) -> None:
+        # Among many, the list is made for longer than the pause that began when it was heard.
+        if self._list.catch_up():
+            self._begin_grace()
+
     @property
     def listing(self) -> Suggestions | None:
         """What is listed; None while a long list is being made."""
-        return self._following.at_hand
-
-    def _arrange(self) -> None:
-        """Brings the list up to date; the cursor stays on its target, so that nothing that arrives
-        moves what the reviewer looks at."""
-        # Not the target of the card: a key may have moved the cursor on before the card follows.
-        standing = self._goal or (self._row.target if self._row else None)
-        stays, self._goal = self._goal is None, None
-        listing = self._following.now()
-        if listing is None:
-            self._goal = standing
-            self._show_old()
-        else:
-            self._show_list(listing, standing, stays=stays)
-
-    def _show_list(self, listing: Suggestions, standing: Target | None, *, stays: bool) -> None:
-        """`stays` where the row under the cursor is to stay where it is on the screen."""
-        rows = self.query_one("#suggestions", RowList)
-        is_asked, self._is_asked = self._is_asked, False
-        place = listing.place_of(standing) if standing is not None else None
-        if self._is_new and len(listing):
-            self._is_new = False
-            place, stays = listing.first_undecided(), False
-        if place is None:
-            place, stays = min(rows.cursor, max(len(listing) - 1, 0)), False
-            if (
-                not is_asked
-            ):  # a long list is made for longer than the pause that began when it was heard
-                self._begin_grace()
-        empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
-        if listing.total or listing.wanted.run is not None:
-            empty = "No suggestion fits. Press f or / to see others."
-        rows.show(len(listing), cursor=place, stays=stays, empty=empty)
-        self._entitle(listing, choice_of(listing, len(self._picked)))
-
-    def _entitle(self, listing: Suggestions, below: str) -> None:
-        frame = self.query_one("#list")
-        # Before it is laid out for the first time it has no width.
-        width = frame.outer_size.width or self.app.size.width
-        entitle(frame, counts_of(listing, width - BORDER), below)
-
-    def _show_old(self) -> None:
-        """What was listed, while a long list is made anew: its rows are those of now."""
-        rows = self.query_one("#suggestions", RowList)
-        if self.listing is None:
-            rows.show(0, empty="The list is being made.")
-            entitle(self.query_one("#list"))
-            return
-        rows.refresh_changed()
-        self._entitle(self.listing, "bringing it up to date…")
+        return self._list.listing
 
     @property
     def _row(self) -> ReviewRow | None:
-        cursor = self.query_one("#suggestions", RowList).cursor
-        listing = self.listing
-        return listing.at(cursor) if listing is not None else None
-
-    def _draw_row(self, index: int, width: int) -> Line:
-        listing = self.listing
-        row = listing.at(index) if listing is not None else None
-        if listing is None or row is None:
-            return []
-        is_picked = row.target in self._picked
-        name = self.session.index.name_of(row.target)
-        return row_line(name, row, listing.state_of(row), width, is_picked=is_picked)
+        return self._list.row
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_now)
 
     def _show_card(self) -> None:
         row = self._row
-        card = self.query_one("#card", Page)
         if row is None:
-            self._current = self._seen = None
-            entitle(card, "")
-            card.show([])
-            return
-        if row.target != self._current:
-            self._current = row.target
-            self._marked = None
-            card.jump(0)
-        # A new draft of the same one was sent other things. What is drawn ahead looks at nothing.
-        if (row.target, row.run) != self._read and is_seen(self):
-            self._read = (row.target, row.run)
-            # Behind the frame: a thread that works at the same time makes it later.
-            look = partial(self.session.read_sent, row)
-            self.call_after_refresh(partial(self.do, look, only="sent"))
-        entitle(card, self.session.index.name_of(row.target))
-        now = self.session.catalog.comment(row.target)
-        self._seen = (row.target, now)
-        assert self.listing is not None
-        state = self.listing.state_of(row)
-        width = card.scrollable_content_region.width
-        lines, self._marked_lines = card_of(
-            self.session, row, self._mark_of(row), now, state, width
-        )
-        card.show(lines)
+            self.card.clear_card()
+        else:
+            self.card.tell(row, self._state_of(row))
 
-    def _mark_of(self, row: ReviewRow) -> int:
-        """The alternative that keys are about: what the reviewer marked, else what was accepted, else the
-        first."""
-        if self._marked is None:
-            return taken_of(row) or 0
-        return min(self._marked, max(len(row.suggestion.alternatives) - 1, 0))
-
-    def _alternative_marked(self, row: ReviewRow) -> Alternative | None:
-        marked, alternatives = self._mark_of(row), row.suggestion.alternatives
-        return alternatives[marked] if marked < len(alternatives) else None
-
-    def _text_marked(self, row: ReviewRow) -> str:
-        """That of the marked alternative; a person's own words until another one is marked."""
-        if self._marked is None and row.decision is not None and row.decision.text:
-            return row.decision.text
-        marked = self._alternative_marked(row)
-        return marked.text if marked is not None else ""
+    def _state_of(self, row: ReviewRow) -> State:
+        return self.listing.state_of(row) if self.listing is not None else row.state
 
     def _moved(self) -> None:
         self._grace_until = 0.0
-        self._goal = None
         self._show_card()
 
     # Decisions. ----------------------------------------------------------------------------------
@@ -234,15 +115,9 @@ class ReviewScreen(Room):
     def _ready(self) -> ReviewRow | None:
         """The row to decide, None where there is none or the card has only just been replaced."""
         # Something may have come since the card was drawn: the key is for what was seen.
-        if time.monotonic() >= self._grace_until and self._following.is_behind:
+        if time.monotonic() >= self._grace_until and self._list.is_behind:
             self._arrange()
         return self._row if time.monotonic() >= self._grace_until else None
-
-    def _seen_at(self, target: Target) -> str | None:
-        """What the card says stands at `target` now; the catalog may already know better."""
-        if self._seen is not None and self._seen[0] == target:
-            return self._seen[1]
-        return self.session.catalog.comment(target)
 
     async def _decide(
         self,
@@ -268,15 +143,13 @@ class ReviewScreen(Room):
 
     def _go_on(self, target: Target) -> None:
         """To the next undecided one below, else above; where none is left, that is said."""
-        listing = self._following.now()
+        listing = self._list.up_to_date()
         known = listing or self.listing
         following = known.next_undecided(target) if known is not None else None
-        self._goal, self._is_asked = following or target, True
-        self._marked = None
+        self._list.go_to(following or target)
+        self.card.unmark()
         self.show_now()
-        if following is not None:
-            return
-        if listing is None:
+        if following is not None or listing is None:
             return
         if left := listing.counts[State.TODO]:
             say(self, f"{left} elsewhere (esc shows all)", title="No more of these")
@@ -293,20 +166,22 @@ class ReviewScreen(Room):
                 title="Nothing is left to decide",
             )
 
-    async def _accept(self, index: int) -> None:
+    async def _accept(self, index: int | None = None) -> None:
+        """The alternative of that index, the marked one by default."""
         row = self._ready()
         if row is None:
             return
+        if index is None:
+            index = self.card.mark_of(row)
         if index >= len(row.suggestion.alternatives):
             say(self, f"There is no alternative {index + 1} here.", severity="warning")
             return
         text = row.suggestion.alternatives[index].text
-        seen = self._seen_at(row.target)
+        seen = self.card.seen_at(row.target)
         await self._decide(row, Verdict.ACCEPTED, seen, text=text, alternative=index)
 
     async def action_accept(self) -> None:
-        row = self._row
-        await self._accept(self._mark_of(row) if row is not None else 0)
+        await self._accept()
 
     async def action_accept_1(self) -> None:
         await self._accept(0)
@@ -326,7 +201,7 @@ class ReviewScreen(Room):
     async def action_reject(self) -> None:
         if (row := self._ready()) is not None:
             self._rejected = row.target
-            await self._decide(row, Verdict.REJECTED, self._seen_at(row.target))
+            await self._decide(row, Verdict.REJECTED, self.card.seen_at(row.target))
 
     def action_why(self) -> None:
         """Of this one where it is rejected, else of the one that was rejected last: whoever rejects
@@ -343,11 +218,11 @@ class ReviewScreen(Room):
 
     async def action_later(self) -> None:
         if (row := self._ready()) is not None:
-            await self._decide(row, Verdict.LATER, self._seen_at(row.target))
+            await self._decide(row, Verdict.LATER, self.card.seen_at(row.target))
 
     def action_edit(self) -> None:
         if (row := self._ready()) is not None:
-            self._open_editor(row, self._text_marked(row))
+            self._open_editor(row, self.card.text_marked(row))
 
     def action_own(self) -> None:
         if (row := self._ready()) is not None:
@@ -355,7 +230,7 @@ class ReviewScreen(Room):
 
     def _open_editor(self, row: ReviewRow, text: str) -> None:
         # The card may be drawn anew behind the editor.
-        seen = self._seen_at(row.target)
+        seen = self.card.seen_at(row.target)
 
         async def keep(words: str) -> None:
             await self.session.decide(
@@ -383,7 +258,7 @@ class ReviewScreen(Room):
         if not targets:
             say(self, f"There is nothing to {'undo' if back else 'redo'}.")
             return
-        self._goal, self._is_asked = targets[0], True
+        self._list.go_to(targets[0])
         self.show_now()
 
     def action_next_alternative(self) -> None:
@@ -393,19 +268,11 @@ class ReviewScreen(Room):
         self._mark(-1)
 
     def _mark(self, step: int) -> None:
-        row = self._row
-        if row is not None and row.suggestion.alternatives:
-            self._marked = (self._mark_of(row) + step) % len(row.suggestion.alternatives)
-            self._show_card()
-            self.query_one("#card", Page).reveal(self._marked_lines)
+        if (row := self._row) is not None:
+            self.card.mark(row, step, self._state_of(row))
 
     def action_more(self) -> None:
-        """The next page of the card, and after its end its beginning."""
-        card = self.query_one("#card", Page)
-        if card.scroll_offset.y >= card.max_scroll_y:
-            card.jump(0)
-        else:
-            card.jump(card.scroll_offset.y + max(card.size.height - 1, 1))
+        self.card.turn()
 
     def action_passages(self) -> None:
         row = self._row
@@ -424,7 +291,7 @@ class ReviewScreen(Room):
 
     def action_copy(self) -> None:
         row = self._row
-        marked = self._alternative_marked(row) if row is not None else None
+        marked = self.card.alternative_marked(row) if row is not None else None
         if marked is not None:
             self.do(partial(self.copy_text, marked.text))
 
@@ -433,28 +300,24 @@ class ReviewScreen(Room):
     def action_draft(self) -> None:
         """What is marked, else this one: asked again, with a hint and all earlier readings."""
         row = self._row
-        targets = {t for t in self._picked if self.session.catalog.holds(t)}
+        targets = {t for t in self._list.picked if self.session.catalog.holds(t)}
         if not targets and row is not None and self.session.catalog.holds(row.target):
             targets = {row.target}
         reason = row.decision.reason if row is not None and row.decision is not None else None
-        draft_again(self, frozenset(targets), reason or "", self._picked.clear)
+        draft_again(self, frozenset(targets), reason or "", self._list.picked.clear)
 
     # Many at once. -------------------------------------------------------------------------------
 
     def action_pick(self) -> None:
-        row = self._row
-        if row is not None:
-            self._picked ^= {row.target}
-            self.query_one("#suggestions", RowList).action_down()
-            self.show_now()
+        self._list.pick()
 
     def action_bulk(self) -> None:
         """What is marked, else what a filter lists: never rows that nobody asked for."""
         row = self._ready()
         if row is None or (listing := self.listing) is None:
             return
-        if self._picked:
-            targets = sorted(self._picked, key=self.session.index.place_of)
+        if self._list.picked:
+            targets = sorted(self._list.picked, key=self.session.index.place_of)
             rows, counts = listing.these(targets)
             # As few as somebody has marked by hand.
             decided = sum(row.state is not State.TODO for row in rows)
@@ -473,13 +336,14 @@ class ReviewScreen(Room):
         row = self._ready()
         if row is None:
             return
-        text = self._text_marked(row)
+        text = self.card.text_marked(row)
         decide_on_name(self, row, text, partial(self._decided_many, row.target))
 
     def _decided_many(self, at: Target) -> None:
-        self._picked.clear()
+        self._list.picked.clear()
         # Of a list that has to be made first, the next one is not known.
-        self._is_new = self._following.now() is None
+        if self._list.up_to_date() is None:
+            self._list.begin()
         row = self._row
         if row is not None and row.target == at and row.state is State.TODO:
             self.show_now()  # it was none of them, and is the next one
@@ -498,75 +362,41 @@ class ReviewScreen(Room):
 
         async def reopen() -> None:
             await self.session.decide([target], Verdict.OPEN)
-            self._goal, self._is_asked = target, True
+            self._list.go_to(target)
             self.show_now()
 
         await self.see_done(reopen)
 
     # Finding. ------------------------------------------------------------------------------------
 
-    def _want(self, wanted: Wanted) -> None:
-        """Lists what is wanted from now on."""
-        if wanted.run != self._following.wanted.run:
-            self._picked.clear()  # another draft of these would be decided on
-        self._following.want(wanted)
-        self._is_asked = True
-        self.show_now()
-
     def list_run(self, run: int | None, target: Target | None = None) -> None:
         """Lists what a run drafted, None for the newest of all runs, when this screen is shown next; the
         cursor goes to `target`."""
-        self._picked.clear()
-        self._close_filter()
-        self._following.want(Wanted(run=run))
-        self._following.forget()
-        self._goal = target
-        self._is_new = target is None
+        self._list.list_run(run, target)
 
     def action_show(self) -> None:
         from amx_tui.screens.show import ShowDialog
 
-        if self._following.is_behind:
+        if self._list.is_behind:
             self._arrange()  # the counts are those of now
-        wanted, row = self._following.wanted, self._row
-        counts = self.listing.counts if self.listing is not None else {}
+        row, listing = self._row, self.listing
+        counts = listing.counts if listing is not None else {}
         schemas = sorted({target.schema for target in self.session.rows})
         table = row.target.of_table if row is not None else None
-        redrafted = self.listing.redrafted if self.listing is not None else 0
-        name_of = self.session.index.name_of
-        self.app.push_screen(
-            ShowDialog(wanted, counts, redrafted, schemas, table, self._want, name_of)
-        )
+        redrafted = listing.redrafted if listing is not None else 0
+        wanted, name_of = self._list.wanted, self.session.index.name_of
+
+        def choose(chosen: Wanted) -> None:
+            self._list.want(chosen)
+            self.show_now()
+
+        self.app.push_screen(ShowDialog(wanted, counts, redrafted, schemas, table, choose, name_of))
 
     def action_find(self) -> None:
-        field = self.query_one("#filter", Input)
-        self.write_in(field)
-
-    def _filter(self, typed: str) -> None:
-        wanted = replace(self._following.wanted, words=typed.strip())
-        if wanted != self._following.wanted:
-            self._want(wanted)
-
-    def _close_filter(self) -> None:
-        for field in self.query("#filter").results(Input):  # none before this is shown
-            field.value = ""
-            field.display = False
-
-    @on(Input.Submitted, "#filter")
-    def _leave_filter(self) -> None:
-        self.query_one("#suggestions").focus()
+        self._list.find()
 
     def action_back(self) -> None:
-        field = self.query_one("#filter", Input)
-        if field.display:
-            self._close_filter()
-            self.query_one("#suggestions").focus()
-        elif self._picked:
-            self._picked.clear()
-            self.show_now()
-        elif self._following.wanted != Wanted():
-            self._want(Wanted())
-        else:
+        if not self._list.back():
             self.desk.go("browse")
 
 

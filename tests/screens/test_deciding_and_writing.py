@@ -346,7 +346,8 @@ async def test_review_opens_at_what_is_undecided_and_shows_the_sign_of_what_was_
         review = again.screen
         assert isinstance(review, ReviewScreen)
         signs = {
-            row.target: review._draw_row(index, 80)[-1][0].strip() for index, row in enumerate(rows)
+            row.target: review.query_one("#suggestions", RowList)._draw(index, 80)[-1][0].strip()
+            for index, row in enumerate(rows)
         }
         assert signs[first] == BANDS[alternatives[number].confidence.band][0]
         assert signs[own] == ""

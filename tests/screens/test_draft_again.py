@@ -67,7 +67,7 @@ async def open_review(pilot: Pilot[None]) -> ReviewScreen:
     screen = pilot.app.screen
     assert isinstance(screen, ReviewScreen)
     # A key that comes before the list has nothing to decide on.
-    await until(pilot, lambda: bool(screen.listing) and screen._current is not None)
+    await until(pilot, lambda: bool(screen.listing) and screen.card.target is not None)
     return screen
 
 
@@ -134,7 +134,7 @@ async def test_what_was_decided_and_drafted_again_can_be_listed_and_is_decided_o
         await pilot.press("g", "r")  # one is rejected, one accepted, the others are not decided
         first, second = [row.target for row in review.listing][:2]
         await until(pilot, lambda: session.rows[first].state is State.REJECTED)
-        await until(pilot, lambda: review._current == second)
+        await until(pilot, lambda: review.card.target == second)
         await pilot.press("1")
         await until(pilot, lambda: session.rows[second].state is State.ACCEPTED)
         assert review.listing.redrafted == 0
@@ -161,7 +161,7 @@ async def test_what_was_decided_and_drafted_again_can_be_listed_and_is_decided_o
         await until(pilot, lambda: [row.target for row in listing] == [first, second])
         await pilot.press("g", "1")
         await until(pilot, lambda: session.rows[first].state is State.ACCEPTED)
-        await until(pilot, lambda: review._current == second)
+        await until(pilot, lambda: review.card.target == second)
         await pilot.press("r")
         await until(pilot, lambda: session.rows[second].state is State.REJECTED)
         await until(pilot, lambda: len(listing) == 0)
@@ -181,7 +181,7 @@ async def test_one_press_rejects_and_a_second_key_says_why_which_the_next_draft_
         first, second = [row.target for row in review.listing][:2]
         await pilot.press("r")
         await until(pilot, lambda: session.rows[first].state is State.REJECTED)
-        await until(pilot, lambda: review._current == second)
+        await until(pilot, lambda: review.card.target == second)
         await pilot.press("w")
         await type_into_the_question(pilot, *"no such firm", "enter")
         await until(pilot, lambda: _reason(pilot, first) == "no such firm")

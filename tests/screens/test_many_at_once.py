@@ -149,7 +149,7 @@ async def test_what_is_marked_can_be_rejected_at_once(reviewed: Workspace) -> No
         )
         others = [row for target, row in session.rows.items() if target not in rejected]
         assert all(row.state is State.TODO for row in others)
-        assert not review(pilot)._picked
+        assert not review(pilot)._list.picked
         # The next one to decide on is the one under the cursor, which was not among them.
         fourth = listed(pilot)[3]
         await until(

@@ -49,7 +49,7 @@ async def go_to(pilot: Pilot[None], target: Target) -> None:
     place = screen.listing.place_of(target)
     assert place is not None
     screen.query_one("#suggestions").go(place)  # type: ignore[attr-defined]
-    await until(pilot, lambda: screen._current == target)
+    await until(pilot, lambda: screen.card.target == target)
 
 
 def card(pilot: Pilot[None]) -> str:

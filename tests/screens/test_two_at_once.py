@@ -92,15 +92,15 @@ async def test_a_card_that_comes_late_after_what_others_decided_waits_before_it_
             screen = review(pilot)
             theirs = listed(pilot)[:5]
             screen.query_one("#suggestions", RowList).go(0)
-            await until(pilot, lambda: screen._current == theirs[0])
+            await until(pilot, lambda: screen.card.target == theirs[0])
             goes_on.clear()
             other_process(reviewed, "BKPF", *(target.column for target in theirs))
             await until(pilot, lambda: state(pilot, theirs[-1]) is State.EDITED)
-            assert screen._current == theirs[0]
+            assert screen.card.target == theirs[0]
             screen._grace_until = 0.0  # the pause is over before the list is there
             goes_on.set()
-            await until(pilot, lambda: screen._current not in (None, *theirs))
-            shown = screen._current
+            await until(pilot, lambda: screen.card.target not in (None, *theirs))
+            shown = screen.card.target
             assert shown is not None
             await pilot.press("a")
             await pilot.pause()
