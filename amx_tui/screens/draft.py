@@ -5,39 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 
 from amx_tui.base.problem import Problem
-from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
-from amx_tui.commands.model import (
-    PRIVACY_WORDS,
-    DocumentsRead,
-    Draft,
-    NotReady,
-    Offer,
-    SessionEvent,
-)
+from amx_tui.commands.model import DocumentsRead, Draft, NotReady, Offer, SessionEvent
 from amx_tui.config.model import Privacy
-from amx_tui.drafting.model import Calibration
 from amx_tui.evidence.model import Reading
-from amx_tui.llm.providers import host_of
-from amx_tui.screens.account import account_lines, note, retired_words
 from amx_tui.screens.ask import Ask
-from amx_tui.screens.documents import standing_lines
+from amx_tui.screens.draft_facts import Choice, can_hold_cap, plan_lines
+from amx_tui.screens.draft_host import Host
 from amx_tui.screens.offers import OffersDialog, offer_lines
 from amx_tui.screens.room import Room, tell
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, say
 from amx_tui.widgets.stream_view import StreamView
-from amx_tui.widgets.words import duration, money, now, origin
-
-if TYPE_CHECKING:
-    from amx_tui.llm.model import Setup
-
 
 # The first press sends less, never more.
 LESS_FIRST = {
@@ -77,11 +62,7 @@ class DraftScreen(Room):
         self._only_low = False  # what was drafted before and came out low, instead of all else
         self._offers: tuple[Offer, ...] = ()  # what each profile would cost for this
         self._has_asked = False  # the form was opened for what is missing
-        self._asked_hosts: set[tuple[str, str, str]] = (
-            set()
-        )  # profile, base and key, while it is open
-        self._asking: Setup | None = None
-        self._unasked: Problem | None = None  # why the host could not even be asked
+        self._host = Host(self, self._plan)
 
     def compose_body(self) -> ComposeResult:
         with VerticalGroup(id="summary"):
@@ -130,7 +111,7 @@ class DraftScreen(Room):
         self.show_now()
         self._show_batch()
         if self._draft is not None:
-            self._ask_host(self._draft.setup)
+            self._host.ask(self._draft.setup)
             self._take_documents()
             self.run_worker(self._compare(self._draft), exclusive=True, group="offers")
 
@@ -168,33 +149,6 @@ class DraftScreen(Room):
         if standing.reading is Reading.DONE and standing.state != self._draft.material.documents:
             self._plan()
 
-    def _ask_host(self, setup: Setup) -> None:
-        """Asks once, in the background, the host that would get the prompt; the plan waits for nothing."""
-        key = setup.endpoint.key
-        asked = (setup.profile.name, setup.endpoint.base, key.hint if key else "")
-        is_told = (
-            self._asking or self._unasked or setup.profile.name in self.desk.workspace.accounts
-        )
-        if (asked in self._asked_hosts and is_told) or self.desk.workspace.is_offline:
-            return
-        self._asked_hosts.add(asked)
-        self.run_worker(self._ask(setup), exclusive=True, group="host")
-
-    async def _ask(self, setup: Setup) -> None:
-        from amx_tui.commands.account import ask_account, changes_model
-
-        self._asking, self._unasked = setup, None
-        self.show_now()
-        try:
-            account = await ask_account(self.desk.workspace, setup)
-        except Problem as problem:
-            self._asking, self._unasked = None, problem
-        else:
-            self._asking = None
-            if changes_model(account, setup):
-                self._plan()
-        self.show_now()
-
     async def _open_form(self, problem: NotReady) -> None:
         """What is missing can be typed at once; coming back makes the plan again."""
         from amx_tui.screens.profile_form import ProfileForm
@@ -219,84 +173,16 @@ class DraftScreen(Room):
             return [[(self._problem.what, "bad")], [(tell(self._problem), "")]]
         if self._draft is None:
             return [[("making the plan …", "dim")]]
-        from amx_tui.commands.drafting import own_offer, size_words, waiting_words
+        from amx_tui.commands.drafting import own_offer
 
         draft = self._draft
-        plan, estimate = draft.plan, draft.plan.estimate
-        setup = draft.setup
-        privacy = f"{plan.privacy.value}: {PRIVACY_WORDS[plan.privacy]}"
-        effort = f" · effort {plan.effort}" if plan.effort else ""
-        size, smaller = size_words(draft)
         is_hard = self._only_low or self._is_again
-        waiting = "" if is_hard else waiting_words(self._waiting)
-        rows: list[Line] = [
-            [
-                ("what     ", "dim"),
-                (plan.scope, "strong"),
-                (" · what came out low" if self._only_low else "", "dim"),
-                (" · described ones too" if self._redo and not self._only_low else "", "warn"),
-                (" · the readings so far go along" if plan.is_again else "", "dim"),
-                (f" · {waiting}" if waiting else "", "warn"),
-            ],
-            *([[("hint     ", "dim"), (one_line(plan.hint), "")]] if plan.hint else []),
-            [
-                ("to       ", "dim"),
-                (f"{plan.profile} · {plan.model}{effort}", "strong"),
-                (_pinned_words(setup), "dim"),
-            ],
-            [
-                ("at       ", "dim"),
-                (setup.endpoint.base, ""),
-                (f"  key: {setup.endpoint.key.source if setup.endpoint.key else 'none'}", "dim"),
-            ],
-            [("privacy  ", "dim"), (privacy, "")],
-            *standing_lines(self.session.workspace.library.standing, plan),
-            *([[("texts    ", "dim"), (draft.wording, "")]] if draft.wording else []),
-            [
-                ("size     ", "dim"),
-                (size, ""),
-                (smaller, "dim"),
-                (_calibration_words(plan.calibration), "dim"),
-            ],
-            [
-                ("cost     ", "dim"),
-                (f"about {money(estimate.usd)}", "strong"),
-                (f" · {_origin(draft)}" if draft.rates else "", "dim"),
-                (f" · {self._cap_words(draft)}", "dim" if _can_hold_cap(draft) else "bad"),
-            ],
-            [
-                ("time     ", "dim"),
-                (f"about {duration(draft.seconds)}", "strong"),
-                (_side_by_side(draft.concurrency), "dim"),
-            ],
+        choice = Choice(self._only_low, self._redo, 0 if is_hard else self._waiting, self._spent)
+        return [
+            *plan_lines(draft, choice, self.session.workspace.library.standing),
+            *offer_lines(own_offer(draft), self._offers, 0 if is_hard else draft.plan.targets),
+            *self._host.lines(draft.setup),
         ]
-        rows += offer_lines(own_offer(draft), self._offers, 0 if is_hard else plan.targets)
-        account = self.desk.workspace.accounts.get(setup.profile.name)
-        if account is not None and account.base != setup.endpoint.base:
-            account = None
-        if self.desk.workspace.is_offline:
-            rows.append(note("started with --offline: it can be read here, not sent"))
-        elif self._asking is not None:
-            words = f"asking {host_of(setup.endpoint.base)} for balance and models …"
-            rows.append([("account  ", "dim"), (words, "dim")])
-        elif self._unasked is not None:
-            rows.append(note(self._unasked.what))
-        elif account is not None:
-            rows += account_lines(account, setup.model)
-        is_listed = account is not None and account.listed(setup.model.id) is not None
-        is_missing = account is not None and account.lacks(setup.model.id)
-        if setup.model.retired and not is_listed and not is_missing:
-            rows.append(note(retired_words(setup.model)))
-        return rows
-
-    def _cap_words(self, draft: Draft) -> str:
-        cap = draft.plan.cap_usd
-        if cap is None:
-            return "no cap"
-        if not _can_hold_cap(draft):
-            return "no price is known, so a cap cannot hold"
-        spent = f", {money(self._spent)} of it spent" if self._spent else ""
-        return f"stops before {money(cap)}{spent}"
 
     def _show_batch(self) -> None:
         view = self.query_one("#sent", StreamView)
@@ -325,7 +211,7 @@ class DraftScreen(Room):
                 say(self, "What would be sent is still being made.")
             return
         draft = self._draft
-        if not _can_hold_cap(draft):
+        if not can_hold_cap(draft):
             say(self, "No price is known, so a cap cannot hold. Press c and clear it.")
             return
 
@@ -426,15 +312,6 @@ class DraftScreen(Room):
         self.app.pop_screen()
 
 
-def _origin(draft: Draft) -> str:
-    rates = draft.rates
-    return origin(rates.source, rates.fetched_at, now()) if rates is not None else ""
-
-
-def _can_hold_cap(draft: Draft) -> bool:
-    return draft.plan.cap_usd is None or draft.rates is not None
-
-
 def _check_cap(words: str) -> str:
     if not words.strip():
         return ""
@@ -445,24 +322,3 @@ def _check_cap(words: str) -> str:
     if not math.isfinite(cap):
         return "A number, such as 0.50."
     return "" if cap > 0 else "A cap is more than 0."
-
-
-def _calibration_words(calibration: Calibration) -> str:
-    if not calibration.answers:
-        return ""
-    return f", going by {calibration.answers} earlier answers of this model"
-
-
-def _pinned_words(setup: Setup) -> str:
-    """What of profile and environment the model does not take."""
-    from amx_tui.llm.body import pinned_parameters
-
-    drops = pinned_parameters(setup)
-    return "".join(
-        f" · {drop.name} becomes {drop.instead}" if drop.instead else f" · {drop.name} left out"
-        for drop in drops
-    )
-
-
-def _side_by_side(requests: int) -> str:
-    return f", {requests} requests side by side" if requests > 1 else ", one request at a time"
