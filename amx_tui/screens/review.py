@@ -22,6 +22,7 @@ from amx_tui.screens.review_many import decide_on_many, decide_on_name
 from amx_tui.screens.room import Room
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import say
+from amx_tui.widgets.seen import is_seen
 
 # A key that was meant for the card that stood there before is not taken for the one that replaced
 # it; only a change that the reviewer did not make starts this pause.
@@ -72,7 +73,7 @@ class ReviewScreen(Room):
                     self._begin_grace()
 
     def _begin_grace(self) -> None:
-        if self.card.target is not None:
+        if self.card.target is not None and is_seen(self):
             self._grace_until = time.monotonic() + GRACE_SECONDS
 
     def show_state(self) -> None:

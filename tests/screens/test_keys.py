@@ -258,6 +258,23 @@ async def test_a_key_meant_for_the_card_before_is_not_taken_for_the_new_one(
         await until(pilot, lambda: session.rows[target].decision is not None)
 
 
+async def test_a_card_that_changed_while_nobody_looked_takes_a_key_at_once(
+    reviewed: Workspace,
+) -> None:
+    app = AmxApp(reviewed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_review(app, pilot)
+        session = session_of(pilot)
+        target = app.screen.listing[0].target  # type: ignore[attr-defined]
+        await pilot.press("B")
+        await until(pilot, lambda: name_of(app) == "BrowseScreen")
+        from amx_tui.commands.model import RowsChanged
+
+        session.listeners.tell(RowsChanged((target,), by_reviewer=False))
+        await pilot.press("R", "1")
+        await until(pilot, lambda: session.rows[target].decision is not None)
+
+
 def _is_past(app: AmxApp) -> bool:
     import time
 
