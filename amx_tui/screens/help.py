@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.actions import Action, actions_of, keys_of
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -34,7 +33,7 @@ class HelpScreen(Dialog[None]):
         del self._rows[0]
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(
                 box, "Keys", "a capital letter goes somewhere · a small one acts here · esc close"
             )
