@@ -19,6 +19,7 @@ from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.signs import REDRAFTED
 
 MOST_LINES = 30
 
@@ -63,7 +64,7 @@ class ShowDialog(Dialog[None]):
                 "redrafted",
                 "drafted",
                 [True] if redrafted or wanted.redrafted else [],
-                lambda _: f"again since it was decided  {redrafted}",
+                lambda _: f"again since it was decided ({REDRAFTED[0]})  {redrafted}",
             ),
             *_of("band", "how sure", Band, lambda band: band.value),
             *_of("kind", "kind", Kind, lambda kind: kind.value),
