@@ -120,8 +120,10 @@ class WriteScreen(Room):
         counts = Counter(result.outcome for result in self._results.values())
         left = sum(waiting.is_left for waiting in self._pending)
         parts = ["reading …" if self._is_reading else f"{len(self._pending) - left} to write"]
-        if left and not self._results:
-            parts.append(f"{left} left alone")
+        # What was tried is counted with what became of it.
+        told = sum(one.is_left and one.change.target not in self._results for one in self._pending)
+        if told:
+            parts.append(f"{told} left alone")
         parts += [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]
         where = f"into {abilities.where}"
         if abilities.home is Home.NOWHERE:
@@ -138,6 +140,9 @@ class WriteScreen(Room):
         text = one_line(change.new or "(no comment)", 300)
         if result is not None and result.detail:
             text = f"{result.outcome.value}: {one_line(result.detail, 300)}"
+        elif isinstance(listed, PendingChange) and listed.is_gone:
+            sign, ink = OUTCOMES[Outcome.REFUSED]
+            text = "it is no longer in the database"
         elif isinstance(listed, PendingChange) and listed.refusal:
             sign, ink = OUTCOMES[Outcome.REFUSED]
             text = listed.refusal
@@ -179,8 +184,9 @@ class WriteScreen(Room):
             elif entry.changed_meanwhile:
                 rows.append([("≠ the old text was changed since it was reviewed", "warn")])
                 rows.append([("It will be left alone; review it again.", "warn")])
-            rows += [[], [("the statement, word for word", "dim")]]
-            rows += [[(line, "")] for line in entry.statement.split("\n")]
+            if entry.statement:
+                rows += [[], [("the statement, word for word", "dim")]]
+                rows += [[(line, "")] for line in entry.statement.split("\n")]
         entitle(self.query_one("#statement"), self.session.index.name_of(change.target))
         text.write_lines(rows)
 

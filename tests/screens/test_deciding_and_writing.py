@@ -231,6 +231,29 @@ async def test_the_question_counts_what_would_be_written_and_what_would_not(
         assert on(pilot, "WriteScreen")
 
 
+async def test_what_is_gone_from_the_database_is_said_in_its_row_before_and_after_the_rest_is_written(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await accept(pilot, 2)
+        session = session_of(pilot)
+        await session.decide([Target("main", "BKPF", "NOWHERE")], Verdict.EDITED, text="Lost")
+        await open_write(pilot, 2)
+
+        def row() -> str:
+            lines = words(pilot.app.screen, "#changes").splitlines()
+            return next(line for line in lines if "NOWHERE" in line)
+
+        await until(pilot, lambda: "1 left alone" in title(pilot, "#changes"))
+        assert row().startswith(" ✗ ") and "it is no longer in the database" in row()
+        await write_all(pilot)
+        await until(
+            pilot, lambda: title(pilot, "#changes") == "0 to write · 1 left alone · 2 written"
+        )
+        assert "it is no longer in the database" in row()
+
+
 async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
