@@ -45,7 +45,7 @@ def judge(change: Change, present: Mapping[Target, str | None]) -> Written | Non
         )
     now = present[change.target] or None
     if now == (change.new or None):
-        return Written(change, Outcome.WRITTEN, "It already said so.")
+        return Written(change, Outcome.WRITTEN, "It already said so.", was_there=True)
     if now != (change.old or None):
         return Written(
             change,

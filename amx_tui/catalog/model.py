@@ -217,11 +217,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one change; `detail` says why where it is not `WRITTEN`."""
+    """What became of one change; `detail` says why where it is not `WRITTEN`. `was_there`: the text
+    stood there already, whoever wrote it, so there is nothing to take back."""
 
     change: Change
     outcome: Outcome
     detail: str = ""
+    was_there: bool = False
 
 
 class Connector(Protocol):

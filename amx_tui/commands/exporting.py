@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pathlib import Path
 from amx_tui.base.files import write_atomic
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Catalog, Connector, Target
+from amx_tui.catalog.sidecar import name_sidecar
+from amx_tui.commands.recent import file_of
 from amx_tui.commands.writing import find_writer
 from amx_tui.review.exports.formats import FORMATS
 from amx_tui.review.exports.material import ExportProblem, Format, Made, Material, What
@@ -78,7 +81,13 @@ def export(
         raise ExportProblem(
             f"There is no folder {folder}",
             "Exports make no folders, so that a slip of the pen makes none",
-            f"Choose another place, or make it: mkdir -p {folder}",
+            f"Choose another place, or make it: mkdir -p {shlex.quote(folder)}",
+        )
+    if place in _own_files(connector):
+        raise ExportProblem(
+            f"{one_line(str(place))} is what is exported",
+            "The database and its comments would be gone",
+            "Choose another name; W, or amx-tui apply, writes comments into the database",
         )
     main = _read(place)
     merges = chosen.merges and main is not None
@@ -118,6 +127,14 @@ def render(
     """
     chosen = _find_format(format)
     return chosen.make(_gather(chosen, what, store, connector, catalog), None)
+
+
+def _own_files(connector: Connector) -> tuple[Path, ...]:
+    """The file of the database, and that beside it which holds its comments; none of a server's."""
+    path = file_of(connector.identity)
+    if path is None:
+        return ()
+    return (path, name_sidecar(path).resolve()) if connector.dialect == "sqlite" else (path,)
 
 
 def _find_format(name: str) -> Format:
@@ -205,7 +222,7 @@ def _refuse_read_only(place: Path) -> None:
         raise ExportProblem(
             f"{name} may not be written",
             "It is read-only",
-            f"Choose another place, or make it writable: chmod u+w {name}",
+            f"Choose another place, or make it writable: chmod u+w {shlex.quote(name)}",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Catalog, ColumnEvidence, Target
@@ -80,9 +80,18 @@ class RunLeft:
     """Nothing of the run that ended is left: no task, no connection. Another one can be started."""
 
 
+@dataclass(frozen=True, slots=True)
+class ManyDecided:
+    """Something that takes seconds begins with so many decisions at once: they are `taken`, taken back, or
+    taken again."""
+
+    count: int
+    what: Literal["taken", "taken back", "taken again"]
+
+
 SessionEvent: TypeAlias = (
-    "CatalogRead | CatalogFailed | TranscriptsFailed | EvidenceRead | RowsChanged | DocumentsRead"
-    " | RunLeft | RunEvent"
+    "CatalogRead | CatalogFailed | TranscriptsFailed | EvidenceRead | RowsChanged | ManyDecided"
+    " | DocumentsRead | RunLeft | RunEvent"
 )
 
 

@@ -36,7 +36,7 @@ def recent_files(folders: Folders) -> tuple[Path, ...]:
 def remember(folders: Folders, connector: Connector) -> None:
     """Puts the file that is open at the top of the list; a server's database is not in it, because how to
     reach it is config.yml's to keep. Blocking; where the list cannot be written, it stays as it is."""
-    path = _file_of(connector.identity)
+    path = file_of(connector.identity)
     if path is None:
         return
     before = recent_files(folders)
@@ -85,7 +85,7 @@ def interrupted_database(workspace: Workspace) -> str:
     with contextlib.suppress(Problem):  # a broken config.yml is told where it is needed
         if name in workspace.read_config().connections:
             return name
-    path = _file_of(run.database)
+    path = file_of(run.database)
     if path is not None:
         return str(path)
     raise NotReady(
@@ -95,7 +95,7 @@ def interrupted_database(workspace: Workspace) -> str:
     )
 
 
-def _file_of(identity: str) -> Path | None:
+def file_of(identity: str) -> Path | None:
     """The file of an identity such as `sqlite:/folder/file.db`."""
     path = Path(identity.partition(":")[2])
     return path if path.is_absolute() and _is_file(path) else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from amx_tui.base.building import building
 from amx_tui.base.problem import Problem
 from amx_tui.catalog.model import Target
 from amx_tui.commands.listeners import Listener
-from amx_tui.commands.model import RowsChanged
+from amx_tui.commands.model import ManyDecided, RowsChanged
 from amx_tui.commands.open_catalog import OpenCatalog
 from amx_tui.commands.workspace import Workspace
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # a schema is on the screen before anything of runs and decis
 STORE_SECONDS = 0.4
 # Rows from which on the store is asked for all that it has.
 _MANY = 2_000
+# More decisions at once than these are told of before they are on disk.
+TOLD_BEFORE = 5_000
 
 
 class Review:
@@ -157,18 +159,25 @@ class Review:
         Raises:
             StoreProblem: they could not be kept; nothing changed.
         """
+        if len(decisions) > TOLD_BEFORE:
+            self._tell(ManyDecided(len(decisions), "taken"))
         await asyncio.to_thread(self._workspace.store.decide, self._database, decisions)
         await self._refresh([decision.target for decision in decisions])
 
     async def undo(self) -> tuple[Target, ...]:
         """Takes back the newest decision and says whose it was."""
-        return await self._step(self._workspace.store.undo)
+        return await self._step(back=True)
 
     async def redo(self) -> tuple[Target, ...]:
-        return await self._step(self._workspace.store.redo)
+        """Takes the last undo back and says whose it was."""
+        return await self._step(back=False)
 
-    async def _step(self, step: Callable[[str], tuple[Target, ...]]) -> tuple[Target, ...]:
-        targets = await asyncio.to_thread(step, self._database)
+    async def _step(self, *, back: bool) -> tuple[Target, ...]:
+        store = self._workspace.store
+        count = await asyncio.to_thread(store.count_next, self._database, back=back)
+        if count > TOLD_BEFORE:
+            self._tell(ManyDecided(count, "taken back" if back else "taken again"))
+        targets = await asyncio.to_thread(store.undo if back else store.redo, self._database)
         await self._refresh(targets)
         return targets
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from amx_tui.base.amounts import counted
 from amx_tui.catalog.model import Catalog, Change, Connector, Outcome, Written
 from amx_tui.review.model import StoreProblem
 from amx_tui.review.store import Store
@@ -37,9 +38,19 @@ class PendingChange:
         return not self.is_gone and not self.refusal
 
     @property
+    def is_there(self) -> bool:
+        """Whether the very text stands there already, whoever wrote it: nothing would change."""
+        return (self.present or None) == (self.change.new or None)
+
+    @property
     def changed_meanwhile(self) -> bool:
         """Whether somebody else's text stands there: it would be left alone."""
         return (self.present or None) not in (self.change.old or None, self.change.new or None)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it would be left as it is, as far as is known now."""
+        return not self.can_be_tried or self.changed_meanwhile
 
 
 def pending(store: Store, connector: Connector, catalog: Catalog) -> tuple[PendingChange, ...]:
@@ -70,6 +81,29 @@ def pending(store: Store, connector: Connector, catalog: Catalog) -> tuple[Pendi
             refusal=refusals.get(change.target, ""),
         )
         for change in changes
+    )
+
+
+def why_none(store: Store, connector: Connector, catalog: Catalog) -> str:
+    """Why nothing is pending, in words: nothing is decided, or what is stands there already. Empty where
+    nothing is decided.
+
+    Raises:
+        StoreProblem: it cannot be read.
+    """
+    decided = store.decided(connector.identity)
+    if not decided:
+        return ""
+    stand = sum(catalog.comment(target) == one.text for target, one in decided.items())
+    if stand == len(decided) == 1:
+        return "The text that you decided on stands there already."
+    if stand == len(decided):
+        return f"All {stand} texts that you decided on stand there already."
+    gone = len(decided) - stand
+    return (
+        f"{stand} of {counted(len(decided), 'text')} that you decided on {'stands' if stand == 1 else 'stand'} there.\n"
+        f"{gone} stood there and {'was' if gone == 1 else 'were'} changed since: decide again to write"
+        f" {'it' if gone == 1 else 'them'}."
     )
 
 

@@ -56,6 +56,10 @@ WHERE t.database = :database AND d.verdict <> 'open' {{which}}
 ORDER BY t.schema_name, t.table_name, t.id
 """
 
+# The group that the next undo is about, and the next redo.
+_NEXT_BACK = "SELECT max(id) FROM decision_groups WHERE database = ? AND state = 'standing'"
+_NEXT_AGAIN = "SELECT min(id) FROM decision_groups WHERE database = ? AND state = 'undone'"
+
 
 class Decisions(StorePart):
     """See `amx_tui.review.store.Store`."""
@@ -187,22 +191,22 @@ class Decisions(StorePart):
     def undo(self, database: str) -> tuple[Target, ...]:
         """Takes back what was decided last and still stands, however long ago; what it was about.
         Empty where nothing is left."""
-        return self._turn(
-            database,
-            "SELECT max(id) FROM decision_groups WHERE database = ? AND state = 'standing'",
-            "undone",
-            self._clock(),
-        )
+        return self._turn(database, _NEXT_BACK, "undone", self._clock())
 
     def redo(self, database: str) -> tuple[Target, ...]:
         """Takes the last undo back; what it was about. Empty where there is none, or where something
         was decided since."""
-        return self._turn(
-            database,
-            "SELECT min(id) FROM decision_groups WHERE database = ? AND state = 'undone'",
-            "standing",
-            None,
-        )
+        return self._turn(database, _NEXT_AGAIN, "standing", None)
+
+    def count_next(self, database: str, *, back: bool) -> int:
+        """How many decisions the next `undo` (`back`) or `redo` is about; 0 where nothing is left."""
+        with self._file.reading() as connection:
+            if connection is None:
+                return 0
+            known = find_database(connection, database)
+            group = connection.execute(_NEXT_BACK if back else _NEXT_AGAIN, (known,)).fetchone()[0]
+            found = connection.execute("SELECT count(*) FROM decisions WHERE grp = ?", (group,))
+            return int(found.fetchone()[0])
 
     def _turn(
         self, database: str, newest: str, state: str, undone_at: float | None

@@ -113,13 +113,15 @@ class Journal(Decisions):
                     "detail": one_line(result.detail, 500),
                     "at": at,
                     "any": not only_open,
+                    # What was there before us is not ours to take away.
+                    "closed": at if result.was_there else None,
                 }
                 for result in results
             ]
             # By the target's few writes: SQLite would rather look through the group's ten thousand.
             connection.executemany(
                 "UPDATE writes INDEXED BY writes_of_target"
-                " SET outcome = :outcome, detail = :detail, at = :at"
+                " SET outcome = :outcome, detail = :detail, at = :at, closed_at = :closed"
                 " WHERE grp = :group AND target = :target AND (outcome IS NULL OR :any)",
                 journaled,
             )

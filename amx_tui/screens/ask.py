@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 from textual.widgets import Input
 
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Plain, entitle
 
@@ -37,7 +36,7 @@ class Ask(Dialog[str | None]):
         self._check = check
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, self._title, f"enter {self._enter} · esc leave")
             yield Plain(self._words, classes="dialog-body")
             yield Input(self._value, compact=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
@@ -13,7 +12,7 @@ from amx_tui.drafting.model import Band, Signal
 from amx_tui.review.model import ReviewRow, State, Verdict
 from amx_tui.screens.review_listing import Confidences
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Piece, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -43,7 +42,7 @@ class BulkDialog(Dialog[Verdict]):
         self._counts = counts
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(box, f"{len(self._rows)} suggestions at once", "u takes all of them back")
             yield Plain(classes="dialog-body", id="counts")
             rows = RowList(self._draw)

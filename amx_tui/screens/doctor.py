@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.commands.doctor import Visit, examine, hosts_to_ask
 from amx_tui.commands.doctor_machine import terminal_of
@@ -21,7 +20,7 @@ from amx_tui.commands.model import Check, State
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import Room
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, say
@@ -237,7 +236,7 @@ class Finding(Dialog[None]):
         self._copy = copy
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, f"{self._check.what} · {self._check.state.value}")
             body = Plain(classes="dialog-body")
             body.write_lines(finding_lines(self._check))

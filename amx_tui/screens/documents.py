@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.commands.documents import standing_words
 from amx_tui.config.model import Privacy
 from amx_tui.drafting.model import Plan
 from amx_tui.evidence.model import Passage, Reading, Standing
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle
 from amx_tui.widgets.stream_view import StreamView
@@ -51,7 +50,7 @@ class PassagesDialog(Dialog[None]):
         self._passages = passages
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(box, f"What was sent of documents and code with {self._table}", "esc")
             yield StreamView(id="passages")
 

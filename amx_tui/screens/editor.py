@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 from textual.widgets import TextArea
 
 from amx_tui.base.problem import Problem
@@ -13,7 +12,7 @@ from amx_tui.base.text import clean
 from amx_tui.screens.question import Question
 from amx_tui.screens.room import tell
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import entitle, say
 
@@ -31,7 +30,7 @@ class Editor(Dialog[bool]):
         self._keep = keep
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, self._title)
             area = TextArea(self._text, soft_wrap=True, show_line_numbers=False, id="text")
             area.styles.height = 8

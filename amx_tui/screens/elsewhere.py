@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.index import CatalogIndex
 from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -50,7 +49,7 @@ class ElsewhereDialog(Dialog[Target]):
         self._session = session
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(
                 box,
                 f"Where else {one_line(self._session.index.name_of(self._target), 60)} is",

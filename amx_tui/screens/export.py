@@ -7,12 +7,11 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 from textual.widgets import Input
 
 from amx_tui.review.exports.formats import FORMATS
 from amx_tui.review.exports.material import What
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -43,7 +42,7 @@ class ExportDialog(Dialog[ExportWish | None]):
         self._offered = -1  # the format that name and contents are shown for
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(
                 box,
                 "Export",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup, VerticalScroll
+from textual.containers import VerticalScroll
 
 from amx_tui.base.problem import Problem
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle
 
@@ -30,7 +30,7 @@ class Notice(Dialog[None]):
         for words, ink in told:
             if words:
                 rows += [[], [(words, ink)]] if rows else [[(words, ink)]]
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, self._title)
             with VerticalScroll(classes="dialog-text"):
                 body = Plain(classes="dialog-body")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.commands.model import Offer
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit
 from amx_tui.widgets.rows import RowList
@@ -55,7 +54,7 @@ class OffersDialog(Dialog[str]):
         self._present = present
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(box, "Which profile drafts it?")
             yield Plain(classes="dialog-body")
             rows = RowList(self._draw)

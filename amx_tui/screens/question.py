@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 from textual.screen import Screen
 
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle
 
@@ -27,7 +26,7 @@ class Question(Dialog[bool]):
         self._rows = list(rows)
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, self._title)
             body = Plain(classes="dialog-body")
             body.write_lines(self._rows)

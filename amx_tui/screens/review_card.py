@@ -43,14 +43,19 @@ def card_of(
     for index, alternative in enumerate(alternatives):
         start = len(rows)
         rows += alternative_lines(
-            index, alternative, width, is_marked=index == marked, is_taken=index == taken
+            index,
+            alternative,
+            width,
+            is_marked=index == marked,
+            is_taken=index == taken,
+            is_now=bool(now) and one_line(now or "") == one_line(alternative.text),
         )
         if index == marked:
             marked_lines = range(start, len(rows))
     if not alternatives and row.run is not None:
         rows.append([("The model had nothing to say. Press o for words of your own.", "warn")])
     text = alternatives[marked].text if marked < len(alternatives) else ""
-    if now and text and one_line(now) != text:
+    if now and text and one_line(now) != one_line(text):
         rows += [[], [(_label("change"), "dim"), *difference(one_line(now), text)]]
     rows.append([])
     sent = session.sent_at_hand(row)
@@ -117,15 +122,23 @@ def _facts(session: Session, table: Table | None, column: Column | None) -> list
 
 
 def alternative_lines(
-    index: int, alternative: Alternative, width: int, *, is_marked: bool, is_taken: bool
+    index: int,
+    alternative: Alternative,
+    width: int,
+    *,
+    is_marked: bool,
+    is_taken: bool,
+    is_now: bool = False,
 ) -> list[Line]:
-    """Number, confidence and reason of an alternative, and its text; `width` in cells."""
+    """Number, confidence and reason of an alternative, and its text; `width` in cells. `is_now`: that text
+    stands in the database already."""
     sign, ink = BANDS[alternative.confidence.band]
     head = [
         ("▸ " if is_marked else "  ", "accent"),
         (f"{index + 1} ", "key"),
         (f"{sign} {confidence_words(alternative.confidence)}", ink),
         ("  ✓ accepted" if is_taken else "", "good"),
+        ("  the same as now" if is_now else "", "accent"),
     ]
     room = max(width - INDENT - 1, 20)
     reason = wrap(one_line(alternative.reason), room) if alternative.reason else []

@@ -13,9 +13,6 @@ from amx_tui.screens.review_listing import Confidences
 from amx_tui.screens.room import Room
 from amx_tui.widgets.plain import say
 
-# More than these are told of before they are on disk.
-MANY = 5_000
-
 
 def decide_on_many(
     room: Room,
@@ -97,12 +94,6 @@ async def _take(
     if not taken:
         say(room, "None of them has a text.")
         return
-    if len(taken) > MANY:
-        say(
-            room,
-            "It takes some seconds, and you can go on meanwhile.",
-            title=f"Deciding {len(taken)}",
-        )
     await room.session.take(taken)
     say(room, "u takes all of them back.", title=f"{len(taken)} decided")
     decided()

@@ -8,11 +8,11 @@ from amx_tui.base.text import one_line
 from amx_tui.review.model import ReviewRow, State
 from amx_tui.screens.review_listing import Suggestions, decided_text, shown_alternative
 from amx_tui.widgets.plain import Line, fit, fit_name
-from amx_tui.widgets.signs import BANDS, STATES
+from amx_tui.widgets.signs import BANDS, REDRAFTED, STATES
 
 
 def row_line(name: str, row: ReviewRow, state: State, width: int, *, is_picked: bool) -> Line:
-    """State, name, text and confidence of a row, in `width` cells."""
+    """State, whether a new draft stands beside the decision, name, text and confidence of a row, in `width` cells."""
     sign, ink = STATES[state]
     path_width = min(max(width // 3, 14), 32)
     shown = shown_alternative(row)
@@ -20,7 +20,7 @@ def row_line(name: str, row: ReviewRow, state: State, width: int, *, is_picked: 
     said = "" if state is State.TODO else "dim"
     return [
         ("●" if is_picked else " ", "accent"),
-        (f"{sign} ", ink),
+        *([(sign, ink), REDRAFTED] if row.is_redrafted else [(f"{sign} ", ink)]),
         (fit_name(name, path_width), said),
         (" ", ""),
         (fit(one_line(decided_text(row), 200), width - path_width - 7), said),

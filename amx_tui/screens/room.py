@@ -18,7 +18,7 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerError
 
 from amx_tui.base.problem import Problem
-from amx_tui.commands.model import CatalogFailed, SessionEvent, TranscriptsFailed
+from amx_tui.commands.model import CatalogFailed, ManyDecided, SessionEvent, TranscriptsFailed
 from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.widgets.bars import Bar, KeyBar, TopBar, Whereabouts
@@ -30,6 +30,11 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 # A key that waits longer for the one before it is for what stands on the screen: a disk that answers so
 # late may never do so.
 PATIENCE_SECONDS = 2.0
+_DECIDING = {
+    "taken": "Deciding",
+    "taken back": "Taking back",
+    "taken again": "Deciding again",
+}
 
 
 class Desk(Protocol):
@@ -139,6 +144,9 @@ class Room(Screen[None]):
         if isinstance(event, CatalogFailed | TranscriptsFailed) and is_seen(self):
             # What is on the screen stays there.
             say(self, tell(event.problem), title=event.problem.what, severity="error")
+        elif isinstance(event, ManyDecided) and is_seen(self):
+            title = f"{_DECIDING[event.what]} {event.count}"
+            say(self, "It takes some seconds, and you can go on meanwhile.", title=title)
         self.heard(event)
 
     def _catch_up(self) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
 from amx_tui.commands.session import Session
 from amx_tui.review.model import NewDecision, State, Verdict
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, Plain, entitle, fit, fit_name
 from amx_tui.widgets.rows import RowList
@@ -51,7 +50,7 @@ class SameNameDialog(Dialog[list[NewDecision]]):
         )
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog dialog-wide") as box:
+        with Box(classes="dialog dialog-wide") as box:
             entitle(box, f"{one_line(self._target.column, 60)} in {len(self._targets)} tables")
             yield Plain(one_line(self._text), classes="dialog-body")
             rows = RowList(self._draw)

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 
 from amx_tui.base.text import one_line
 from amx_tui.catalog.model import Target
@@ -16,10 +15,11 @@ from amx_tui.drafting.model import Band
 from amx_tui.review.model import State
 from amx_tui.screens.review_listing import Kind, Order, Wanted
 from amx_tui.widgets.bars import KeyBar
-from amx_tui.widgets.dialog import Dialog
+from amx_tui.widgets.dialog import Box, Dialog
 from amx_tui.widgets.keys import bindings_of
 from amx_tui.widgets.plain import Line, entitle, fit
 from amx_tui.widgets.rows import RowList
+from amx_tui.widgets.signs import REDRAFTED
 
 MOST_LINES = 30
 
@@ -64,7 +64,7 @@ class ShowDialog(Dialog[None]):
                 "redrafted",
                 "drafted",
                 [True] if redrafted or wanted.redrafted else [],
-                lambda _: f"again since it was decided  {redrafted}",
+                lambda _: f"again since it was decided ({REDRAFTED[0]})  {redrafted}",
             ),
             *_of("band", "how sure", Band, lambda band: band.value),
             *_of("kind", "kind", Kind, lambda kind: kind.value),
@@ -75,7 +75,7 @@ class ShowDialog(Dialog[None]):
         ]
 
     def compose(self) -> ComposeResult:
-        with VerticalGroup(classes="dialog") as box:
+        with Box(classes="dialog") as box:
             entitle(box, "Show", "enter choose · esc close")
             rows = RowList(self._draw)
             rows.styles.height = min(len(self._choices), MOST_LINES)

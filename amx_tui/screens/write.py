@@ -45,6 +45,7 @@ class WriteScreen(Room):
     def __init__(self) -> None:
         super().__init__()
         self._pending: list[PendingChange] = []
+        self._why_none = ""  # where none of them is
         self._results: dict[Target, Written] = {}
         self._is_busy = False
         self._is_reading = False
@@ -77,15 +78,15 @@ class WriteScreen(Room):
             self.do(self._read_pending, only="pending")
 
     async def _read_pending(self) -> None:
-        from amx_tui.commands.writing import pending
+        from amx_tui.commands.writing import pending, why_none
 
         session = self.session
         try:
             self._problem = None
             catalog = await session.fresh_catalog()
-            found = await asyncio.to_thread(
-                pending, session.workspace.store, session.connector, catalog
-            )
+            parts = session.workspace.store, session.connector, catalog
+            found = await asyncio.to_thread(pending, *parts)
+            self._why_none = "" if found else await asyncio.to_thread(why_none, *parts)
         except Problem as problem:
             self._problem = problem
             found = ()
@@ -104,7 +105,8 @@ class WriteScreen(Room):
     def show_state(self) -> None:
         abilities = self.session.connector.abilities
         rows = self.query_one("#changes", RowList)
-        empty = "Nothing is waiting to be written.\nPress R and accept a suggestion first."
+        why = self._why_none or "Press R and accept a suggestion first."
+        empty = f"Nothing is waiting to be written.\n{why}"
         if self._problem is not None:
             empty = f"{self._problem.what}\n{tell(self._problem)}"
         if self._is_reading:
@@ -116,7 +118,12 @@ class WriteScreen(Room):
             self._goal = None
         rows.show(len(self._listed), cursor=place, empty=empty)
         counts = Counter(result.outcome for result in self._results.values())
-        parts = ["reading …" if self._is_reading else f"{len(self._pending)} to write"]
+        left = sum(waiting.is_left for waiting in self._pending)
+        parts = ["reading …" if self._is_reading else f"{len(self._pending) - left} to write"]
+        # What was tried is counted with what became of it.
+        told = sum(one.is_left and one.change.target not in self._results for one in self._pending)
+        if told:
+            parts.append(f"{told} left alone")
         parts += [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]
         where = f"into {abilities.where}"
         if abilities.home is Home.NOWHERE:
@@ -133,6 +140,9 @@ class WriteScreen(Room):
         text = one_line(change.new or "(no comment)", 300)
         if result is not None and result.detail:
             text = f"{result.outcome.value}: {one_line(result.detail, 300)}"
+        elif isinstance(listed, PendingChange) and listed.is_gone:
+            sign, ink = OUTCOMES[Outcome.REFUSED]
+            text = "it is no longer in the database"
         elif isinstance(listed, PendingChange) and listed.refusal:
             sign, ink = OUTCOMES[Outcome.REFUSED]
             text = listed.refusal
@@ -169,11 +179,14 @@ class WriteScreen(Room):
                 rows.append([("✗ it is no longer in the database; nothing is written", "warn")])
             elif entry.refusal:
                 rows.append([(f"✗ {one_line(entry.refusal)}", "warn")])
+            elif entry.is_there:
+                rows.append([("It says so already; nothing changes.", "dim")])
             elif entry.changed_meanwhile:
                 rows.append([("≠ the old text was changed since it was reviewed", "warn")])
                 rows.append([("It will be left alone; review it again.", "warn")])
-            rows += [[], [("the statement, word for word", "dim")]]
-            rows += [[(line, "")] for line in entry.statement.split("\n")]
+            if entry.statement:
+                rows += [[], [("the statement, word for word", "dim")]]
+                rows += [[(line, "")] for line in entry.statement.split("\n")]
         entitle(self.query_one("#statement"), self.session.index.name_of(change.target))
         text.write_lines(rows)
 
@@ -199,10 +212,16 @@ class WriteScreen(Room):
             say(self, "None of this can be written here. Press x to export it.", severity="warning")
             return
         left = len(self._pending) - len(changes)
-        replaced = sum(1 for change in changes if change.old)
+        written = [waiting for waiting in self._pending if not waiting.is_left]
+        changed = len(changes) - len(written)
+        if not written:
+            words = "Somebody changed the old text since. Press R and decide over the new one."
+            say(self, words, title="Nothing of this would be written", severity="warning")
+            return
+        replaced = sum(1 for one in written if one.change.old and not one.is_there)
         rows: list[Line] = [
             [
-                (counted(len(changes), "text"), "strong"),
+                (counted(len(written), "text"), "strong"),
                 (" into ", ""),
                 (abilities.where, "strong"),
             ],
@@ -213,6 +232,13 @@ class WriteScreen(Room):
         if left:
             word = "stays here: it" if left == 1 else "stay here: they"
             rows.append([(f"{left} {word} cannot be written, and the list says why", "warn")])
+        if changed:
+            word = "was changed since you reviewed it, and stays"
+            if changed > 1:
+                word = "were changed since you reviewed them, and stay"
+            rows.append(
+                [(f"{changed} {word} as {'it is' if changed == 1 else 'they are'}", "warn")]
+            )
         rows += [[], [("A text that changed since you reviewed it is left alone.", "dim")]]
 
         def write(yes: bool | None) -> None:

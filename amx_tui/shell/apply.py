@@ -13,6 +13,7 @@ from amx_tui.commands.writing import (
     find_writer,
     pending,
     undo_write,
+    why_none,
 )
 from amx_tui.shell.plain import (
     DONE,
@@ -61,6 +62,8 @@ def _apply(options: argparse.Namespace, opened: Opened) -> int:
         say(f"{len(waiting)} to write into {abilities.where}" if can_write else abilities.where)
         if left:
             say(f"{left} will be left alone, for the reasons above")
+        if not found and (why := why_none(opened.store, opened.connector, opened.catalog)):
+            say(why)
     if not can_write and not options.dry_run:
         say(
             f"Export them instead: {next_command('export', options.database)}", quietly=options.json
@@ -122,6 +125,8 @@ def _show(entry: PendingChange) -> None:
     _show_texts(entry.change, entry.present)
     if why := _why_not(entry):
         say(f"  left alone: {why}")
+    elif entry.is_there:
+        say("  It says so already; nothing changes.")
     else:
         say("\n".join(f"  {line}" for line in clean(entry.statement).rstrip().split("\n")))
 

@@ -10,6 +10,8 @@ from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.containers import VerticalGroup
+from textual.geometry import Size
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 
@@ -25,6 +27,17 @@ class Dialog(ModalScreen[_Result]):
         if isinstance(behind, BackgroundScreen):
             return _Dimmed(behind.screen, behind.color)
         return behind
+
+
+class Box(VerticalGroup):
+    """What a dialog stands in, as high as its contents.
+
+    Textual (8.2.8) measures them as if a list could be higher than the part of the screen that it may
+    take: lines without anything would stand below it on a small terminal.
+    """
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self.arrange(Size(width, container.height)).total_region.height
 
 
 class _Dimmed(BackgroundScreen):

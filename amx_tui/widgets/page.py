@@ -13,6 +13,10 @@ from textual.visual import Visual
 from amx_tui.widgets.plain import Line, lines
 from amx_tui.widgets.rows import Inked
 
+# What stands round words that were replaced and that replace them where there is no colour: not every
+# terminal strikes out.
+_SIGNS = {"old": ("[-", "-]"), "new": ("{+", "+}")}
+
 
 class Page(Inked):
     """`show` these lines; scrolling is the caller's business."""
@@ -32,7 +36,7 @@ class Page(Inked):
         return self._content.plain
 
     def show(self, rows: Iterable[Line]) -> None:
-        self._rows = list(rows)
+        self._rows = [_in_signs(row) for row in rows] if self.app.no_color else list(rows)
         content = lines(*self._rows)
         if not content.is_same(self._content) or self._wrapped_at != self.room:
             self._content = content
@@ -87,3 +91,11 @@ class Page(Inked):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self._wrap()
+
+
+def _in_signs(row: Line) -> Line:
+    """The same without need of colours."""
+    return [
+        (_SIGNS[ink][0] + words + _SIGNS[ink][1], ink) if ink in _SIGNS else (words, ink)
+        for words, ink in row
+    ]

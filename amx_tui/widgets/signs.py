@@ -24,12 +24,23 @@ STATES: dict[State, tuple[str, str]] = {
     State.WRITTEN: ("■", "accent"),
     State.CHANGED: ("!", "warn"),
 }
+REDRAFTED = ("↺", "warn")  # a new draft stands beside the decision
 CHECKS: dict[Checked, tuple[str, str]] = {
     Checked.OK: ("✓", "good"),
     Checked.WARNING: ("!", "warn"),
     Checked.FAILED: ("✗", "bad"),
     Checked.SKIPPED: ("·", "dim"),
     Checked.RUNNING: ("…", "accent"),
+}
+
+
+# What the signs of a list mean, for its help: sign, ink, words.
+LEGENDS: dict[str, list[tuple[str, str, str]]] = {
+    "review": [
+        *((*STATES[state], state.value) for state in State),
+        (*REDRAFTED, "drafted again since it was decided; the decision stands"),
+        *((*BANDS[band], f"{band.value} confidence of the first alternative") for band in Band),
+    ],
 }
 
 

@@ -240,6 +240,28 @@ def test_a_yes_counts_for_what_was_there_when_it_was_asked(
     assert "Company code" in path.read_text()
 
 
+@pytest.mark.parametrize("name", ["legacy.db", "legacy.comments.yml", "link.db"])
+def test_neither_the_database_nor_its_comments_are_replaced_by_an_export(
+    tmp_path: Path, store: Store, connector: Connector, name: str
+) -> None:
+    """Whatever a person says to a question that names a file."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "legacy.db")
+    before = (tmp_path / "legacy.db").read_bytes()
+    with pytest.raises(ExportProblem, match="is what is exported") as told:
+        export("tbls", tmp_path / name, store, connector, connector.load(), overwrite=True)
+    assert not isinstance(told.value, Overwrites)
+    assert (tmp_path / "legacy.db").read_bytes() == before
+    assert not (tmp_path / "legacy.comments.yml").exists()
+
+
+def test_a_command_to_type_names_a_folder_with_spaces_as_a_shell_takes_it(
+    tmp_path: Path, store: Store, connector: Connector
+) -> None:
+    with pytest.raises(ExportProblem) as told:
+        export("csv", tmp_path / "two words" / "a.csv", store, connector, connector.load())
+    assert told.value.remedy.endswith(f"mkdir -p '{tmp_path}/two words'")
+
+
 @pytest.mark.parametrize("format", ["sql", "dbt"])
 def test_a_read_only_file_is_left_alone_though_its_folder_could_be_written(
     tmp_path: Path, store: Store, connector: Connector, format: str

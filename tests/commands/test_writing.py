@@ -157,6 +157,24 @@ def test_undo_puts_the_old_texts_back(store: Store, connector: Connector) -> Non
     assert waiting(store, connector)[0] == Change(BUKRS, "old", "new")
 
 
+def test_undo_leaves_a_text_that_somebody_else_had_written_word_for_word(
+    store: Store, connector: Connector
+) -> None:
+    decide(store, connector, BUKRS, "Company code")
+    decide(store, connector, WAERS, "Currency")
+    edit_elsewhere(connector, BUKRS, None, "Company code")
+    assert outcomes(apply_changes(store, connector, waiting(store, connector), "ann")) == {
+        "BSEG.BUKRS": Outcome.WRITTEN,
+        "BSEG.WAERS": Outcome.WRITTEN,
+    }
+    assert waiting(store, connector) == []
+    assert [change.target for change in store.undoable(connector.identity)] == [WAERS]
+    assert outcomes(undo_write(store, connector, "ann")) == {"BSEG.WAERS": Outcome.WRITTEN}
+    catalog = connector.load()
+    assert [catalog.comment(target) for target in (BUKRS, WAERS)] == ["Company code", None]
+    assert list(undo_write(store, connector, "ann")) == []
+
+
 def test_a_target_that_is_gone_is_said_to_be(store: Store, connector: Connector) -> None:
     gone = column("DROPPED")
     store.decide(connector.identity, [accept(gone, "x"), accept(BUKRS, "Company code")])

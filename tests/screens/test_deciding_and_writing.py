@@ -129,7 +129,7 @@ async def test_tables_of_one_name_in_two_schemas_are_told_apart_before_they_are_
     app = AmxApp(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        await open_write(pilot, 2)
+        await open_write(pilot, 1)
         await until(pilot, lambda: "≠ main.p " in words(pilot.app.screen, "#changes"))
         first, second, *_ = words(pilot.app.screen, "#changes").splitlines()
         assert "· hr.p " in first and "of hr" in first and title(pilot, "#statement") == "hr.p"
@@ -162,6 +162,96 @@ async def test_after_a_text_was_left_alone_the_text_that_stands_there_is_shown(
         await until(pilot, lambda: "1 changed meanwhile" in title(pilot, "#changes"))
         await until(pilot, lambda: "old  Theirs" in words(pilot.app.screen, "#statement-text"))
         assert "review it again" in words(pilot.app.screen, "#statement-text")
+
+
+async def test_what_stands_there_already_is_said_where_nothing_is_to_be_written(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        session = session_of(pilot)
+        await until(pilot, lambda: bool(session.rows))
+        await open_write(pilot, 0)
+        assert "accept a suggestion first" in words(pilot.app.screen, "#changes")
+        first, second = sorted(session.rows)[:2]
+        for target in (first, second):
+            old = session.catalog.comment(target)
+            (there,) = session.connector.write([Change(target, old, "Ours")])
+            assert there.outcome is Outcome.WRITTEN
+        await session.read_catalog()
+        await session.decide([first], Verdict.EDITED, text="Ours")
+        stands = "The text that you decided on stands there already."
+        await until(pilot, lambda: stands in words(pilot.app.screen, "#changes"))
+        assert "accept a suggestion" not in words(pilot.app.screen, "#changes")
+        await session.decide([second], Verdict.EDITED, text="Ours")
+        await until(pilot, lambda: "All 2 texts that" in words(pilot.app.screen, "#changes"))
+        (theirs,) = session.connector.write([Change(second, "Ours", "Theirs")])
+        assert theirs.outcome is Outcome.WRITTEN
+        await session.read_catalog()
+        changed = "1 stood there and was changed since: decide again to write it."
+        await until(pilot, lambda: changed in words(pilot.app.screen, "#changes"))
+
+
+async def test_the_question_counts_what_would_be_written_and_what_would_not(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        first, second, third = await accept(pilot, 3)
+        session = session_of(pilot)
+        decided = {target: row.decision for target, row in session.rows.items()}
+        same = decided[second]
+        assert same is not None
+        for target, text in ((first, "Theirs"), (second, same.text)):
+            (there,) = session.connector.write(
+                [Change(target, session.catalog.comment(target), text)]
+            )
+            assert there.outcome is Outcome.WRITTEN
+        await session.read_catalog()
+        await open_write(pilot, 2)
+        assert "2 to write · 1 left alone" in title(pilot, "#changes")
+        pilot.app.screen.query_one("#changes", RowList).go(1)
+        await until(
+            pilot,
+            lambda: (
+                "It says so already; nothing changes." in words(pilot.app.screen, "#statement-text")
+            ),
+        )
+        await pilot.press("a")
+        await until(pilot, lambda: on(pilot, "Question"))
+        asked = words(pilot.app.screen, ".dialog-body")
+        assert "2 texts into" in asked and "replace" not in asked
+        assert "1 was changed since you reviewed it, and stays as it is" in asked
+        await pilot.press("n")
+        await session.decide([second, third], Verdict.OPEN)
+        await until(pilot, lambda: "0 to write · 1 left alone" in title(pilot, "#changes"))
+        await pilot.press("a")
+        said = "Nothing of this would be written"
+        await until(pilot, lambda: any(n.title == said for n in pilot.app._notifications))
+        assert on(pilot, "WriteScreen")
+
+
+async def test_what_is_gone_from_the_database_is_said_in_its_row_before_and_after_the_rest_is_written(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await accept(pilot, 2)
+        session = session_of(pilot)
+        await session.decide([Target("main", "BKPF", "NOWHERE")], Verdict.EDITED, text="Lost")
+        await open_write(pilot, 2)
+
+        def row() -> str:
+            lines = words(pilot.app.screen, "#changes").splitlines()
+            return next(line for line in lines if "NOWHERE" in line)
+
+        await until(pilot, lambda: "1 left alone" in title(pilot, "#changes"))
+        assert row().startswith(" ✗ ") and "it is no longer in the database" in row()
+        await write_all(pilot)
+        await until(
+            pilot, lambda: title(pilot, "#changes") == "0 to write · 1 left alone · 2 written"
+        )
+        assert "it is no longer in the database" in row()
 
 
 async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
@@ -223,9 +313,11 @@ async def test_a_decision_is_about_the_text_that_was_seen(reviewed: Workspace, k
         await until(pilot, lambda: session.rows[target].decision is not None)
         decision = session.rows[target].decision
         assert decision is not None and decision.previous == seen
-        await open_write(pilot, 1)
-        await write_all(pilot)
-        await until(pilot, lambda: "1 changed meanwhile" in title(pilot, "#changes"))
+        await open_write(pilot, 0)
+        assert "1 left alone" in title(pilot, "#changes")
+        await pilot.press("a")
+        said = "Nothing of this would be written"
+        await until(pilot, lambda: any(one.title == said for one in app._notifications))
         assert session.connector.load().comment(target) == "Theirs"
 
 

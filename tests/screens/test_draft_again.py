@@ -18,9 +18,11 @@ from amx_tui.commands.workspace import Workspace
 from amx_tui.review.model import State, Verdict
 from amx_tui.screens.ask import Ask
 from amx_tui.screens.draft import DraftScreen
+from amx_tui.screens.help import HelpScreen
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.screens.show import ShowDialog
 from amx_tui.widgets.page import Page
+from amx_tui.widgets.rows import RowList
 from tests.provider import Reply, ScriptedProvider, asked_targets, stream
 from tests.screens.test_account import facts, open_draft, run_to_its_end, workspace_at
 from tests.snapshot.conftest import session_of, until
@@ -149,12 +151,26 @@ async def test_what_was_decided_and_drafted_again_can_be_listed_and_is_decided_o
         assert {session.rows[t].state for t in (first, second)} == {State.REJECTED, State.ACCEPTED}
 
         await until(pilot, lambda: review.listing is not None and review.listing.redrafted == 2)
+        rows = review.query_one("#suggestions", RowList)
+
+        def signs() -> list[str]:
+            return [rows.render_line(y).text[1:3] for y in range(2)]
+
+        await until(pilot, lambda: signs() == ["✗↺", "✓↺"])
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        told = app.screen.query_one(RowList)
+        told.go(next(y for y in range(told.count) if "↺" in str(told._draw(y, 100))))
+        help_of = app.screen.query_one(".dialog")
+        await until(pilot, lambda: "drafted again since" in str(help_of.border_subtitle))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is review)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, ShowDialog))
         show = app.screen
         assert isinstance(show, ShowDialog)
         choice = next(n for n, one in enumerate(show._choices) if one.value is True)
-        assert show._choices[choice].words == "again since it was decided  2"
+        assert show._choices[choice].words == "again since it was decided (↺)  2"
         await pilot.press("home", *("down" for _ in range(choice)), "enter", "escape")
         listing = review.listing
         assert listing is not None

@@ -135,6 +135,46 @@ async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
         assert not texts_at(pilot)
 
 
+async def test_taking_back_very_many_at_once_says_so_before_it_begins_as_deciding_on_them_does(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amx_tui.commands.reviewing.TOLD_BEFORE", 5)
+    async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
+        await open_review(pilot)
+        session, told = session_of(pilot), pilot.app._notifications
+
+        def says(title: str) -> bool:
+            return any(notice.title == title for notice in told)
+
+        await pilot.press("1")
+        await until(pilot, lambda: len(texts_at(pilot)) == 1)
+        await pilot.press("g", *"m" * 6, "b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BulkDialog))
+        await pilot.press("a")
+        await until(pilot, lambda: says("Deciding 6") and len(texts_at(pilot)) > 1)
+        store, undo = session.workspace.store, session.workspace.store.undo
+        goes_on = threading.Event()
+
+        def slow(database: str) -> tuple[Target, ...]:
+            assert goes_on.wait(30)
+            return undo(database)
+
+        monkeypatch.setattr(store, "undo", slow)
+        try:
+            await pilot.press("u")
+            await until(pilot, lambda: says("Taking back 6"))
+            assert len(texts_at(pilot)) > 1
+        finally:
+            goes_on.set()
+        await until(pilot, lambda: len(texts_at(pilot)) == 1)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: says("Deciding again 6") and len(texts_at(pilot)) > 1)
+        told.clear()
+        await pilot.press("u", "u")
+        await until(pilot, lambda: not texts_at(pilot))
+        assert [notice.title for notice in told] == ["Taking back 6"]  # and nothing of one
+
+
 async def test_what_is_marked_can_be_rejected_at_once(reviewed: Workspace) -> None:
     async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
         await open_review(pilot)
