@@ -181,6 +181,12 @@ class RunRecord:
     usage: Usage
     usd: float | None
 
+    @property
+    def is_least(self) -> bool:
+        """Whether usage and cost are the least that it may have been: what was under way when the process
+        died, nobody told."""
+        return self.state is RunState.INTERRUPTED
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:

@@ -68,7 +68,9 @@ def run_line(run: PastRun, width: int, *, is_marked: bool) -> Line:
         what=f"{_setting(record.model, run.effort, record.profile)}, {one_line(record.scope, 80)}",
         drafted=f"{record.drafted}/{record.targets}",
         tokens=number(record.usage.total),
-        cost=money(record.usd) if record.usd is not None else "unknown",
+        cost=f"{'≥ ' if record.is_least else ''}{money(record.usd)}"
+        if record.usd is not None
+        else "unknown",
     )
     inks = ["accent" if is_marked else "key", "dim", _ink(record.state), "dim", "", "dim", ""]
     if width < WIDE:
@@ -113,6 +115,7 @@ def run_card(run: PastRun) -> list[Line]:
         ],
         [(_setting(record.profile, record.model, run.effort), "")],
         [
+            ("at least " if record.is_least else "", ""),
             (f"{money(record.usd)} at the time", ""),
             (f" · {number(usage.total)} tokens: {tokens}", "dim"),
         ],

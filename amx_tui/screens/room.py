@@ -78,6 +78,7 @@ class Room(Screen[None]):
         self._is_stale = True
         self._made_way = False
         self._is_retired = False
+        self._takes_long = asyncio.Event()  # what a key began
         self._styled_for: object = None  # the conditions under which it was left
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -147,6 +148,7 @@ class Room(Screen[None]):
         elif isinstance(event, ManyDecided) and is_seen(self):
             title = f"{_DECIDING[event.what]} {event.count}"
             say(self, "It takes some seconds, and you can go on meanwhile.", title=title)
+            self._takes_long.set()
         self.heard(event)
 
     def _catch_up(self) -> None:
@@ -227,10 +229,22 @@ class Room(Screen[None]):
 
     async def see_done(self, work: Work) -> None:
         """The same work, which the next key waits for where an action waits for this: that key is for what
-        the work leaves on the screen. Not for ever: after `PATIENCE_SECONDS` it goes on by itself."""
-        worker = self.do(work)
-        with contextlib.suppress(TimeoutError, WorkerError):
-            await asyncio.wait_for(asyncio.shield(worker.wait()), PATIENCE_SECONDS)
+        the work leaves on the screen. Not for ever: after `PATIENCE_SECONDS`, or where it is told that it takes
+        long, it goes on by itself."""
+        self._takes_long.clear()
+        done = asyncio.ensure_future(self._end_of(self.do(work)))
+        long = asyncio.ensure_future(self._takes_long.wait())
+        try:
+            await asyncio.wait(
+                {done, long}, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            long.cancel()  # the other one would take the work along
+
+    @staticmethod
+    async def _end_of(worker: Worker[None]) -> None:
+        with contextlib.suppress(WorkerError):
+            await worker.wait()
 
     def action_copy_text(self) -> None:
         """What is selected with the mouse; Textual's own says nothing of it."""

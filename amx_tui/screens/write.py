@@ -209,7 +209,8 @@ class WriteScreen(Room):
             return
         changes = [waiting.change for waiting in self._pending if waiting.can_be_tried]
         if not changes:
-            say(self, "None of this can be written here. Press x to export it.", severity="warning")
+            words = "The list says why. r looks again, x exports them."
+            say(self, words, title="None of this can be written here", severity="warning")
             return
         left = len(self._pending) - len(changes)
         written = [waiting for waiting in self._pending if not waiting.is_left]

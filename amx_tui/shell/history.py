@@ -183,14 +183,15 @@ def _decided(comparison: Comparison) -> str:
 def _run_words(past: PastRun) -> str:
     record = past.record
     setting = (record.profile, record.model, past.effort)
+    least = "at least " if record.is_least else ""
     parts = [
         f"run {record.id}",
         moment(record.started_at),
         record.state.value,
         f"{record.drafted} of {record.targets} drafted",
         ", ".join(f"{count} {state.value}" for state, count in past.counts.items()),
-        f"{number(record.usage.total)} tokens",
-        money(record.usd),
+        f"{least}{number(record.usage.total)} tokens",
+        f"{least}{money(record.usd)}",
         ", ".join(one_line(part) for part in setting if part),
         one_line(record.scope),
         one_line(past.failure),

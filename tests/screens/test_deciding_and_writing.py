@@ -254,6 +254,21 @@ async def test_what_is_gone_from_the_database_is_said_in_its_row_before_and_afte
         assert "it is no longer in the database" in row()
 
 
+async def test_where_nothing_can_be_written_the_way_to_look_again_is_said(
+    reviewed: Workspace,
+) -> None:
+    async with AmxApp(reviewed).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: bool(session_of(pilot).rows))
+        nowhere = Target("main", "BKPF", "NOWHERE")
+        await session_of(pilot).decide([nowhere], Verdict.EDITED, text="Lost")
+        await open_write(pilot, 0)
+        await pilot.press("a")
+        await until(
+            pilot, lambda: any("r looks again" in n.message for n in pilot.app._notifications)
+        )
+
+
 async def test_what_is_undone_is_said_to_be_put_back_by_a_user_without_a_name(
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -21,6 +23,7 @@ from amx_tui.review.model import State, Verdict
 from amx_tui.screens.ask import Ask
 from amx_tui.screens.compare import CompareScreen
 from amx_tui.screens.history import HistoryScreen
+from amx_tui.screens.history_lines import run_card, run_line
 from amx_tui.screens.review import ReviewScreen
 from amx_tui.widgets.page import Page
 from amx_tui.widgets.rows import RowList
@@ -89,6 +92,20 @@ async def test_thinking_that_the_provider_did_not_count_is_not_called_none(
         await open_history(pilot, 2)
         await until(pilot, lambda: "900 in, 500 of them cached; 2 000 out" in card(pilot))
         assert "thinking" not in card(pilot).replace("kimi-thinking", "").replace("k2-thinking", "")
+
+
+def test_what_a_run_cost_that_died_is_told_as_the_least_that_it_was(reviewed: Workspace) -> None:
+    run = draft_again(reviewed)
+    reviewed.store.record(run, UsageReported(1, Usage(input=900, output=2_000), 0.01))
+    assert reviewed.connector is not None
+    history = History(reviewed.store, reviewed.connector.identity)
+    past = history.runs([run])[run]
+    for state, least in ((RunState.FINISHED, False), (RunState.INTERRUPTED, True)):
+        known = replace(past, record=replace(past.record, state=state))
+        told = "\n".join("".join(words for words, _ in line) for line in run_card(known))
+        assert ("at least $ 0.01" in told) is least
+        row = "".join(words for words, _ in run_line(known, 140, is_marked=False))
+        assert ("≥ $ 0.01" in row) is least and "$ 0.01" in row
 
 
 async def test_a_run_is_reviewed_again_with_its_own_drafts(reviewed: Workspace) -> None:

@@ -7,6 +7,7 @@ import threading
 import pytest
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Target
@@ -139,7 +140,9 @@ async def test_taking_back_very_many_at_once_says_so_before_it_begins_as_decidin
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amx_tui.commands.reviewing.TOLD_BEFORE", 5)
-    async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
+    # However long the next key waits for the one before it.
+    monkeypatch.setattr("amx_tui.screens.room.PATIENCE_SECONDS", 600.0)
+    async with AmxApp(reviewed).run_test(size=(140, 40), notifications=True) as pilot:
         await open_review(pilot)
         session, told = session_of(pilot), pilot.app._notifications
 
@@ -163,6 +166,14 @@ async def test_taking_back_very_many_at_once_says_so_before_it_begins_as_decidin
         try:
             await pilot.press("u")
             await until(pilot, lambda: says("Taking back 6"))
+            # Not only said but seen: what draws it is what handles keys.
+            await until(
+                pilot,
+                lambda: any(
+                    one._notification.title == "Taking back 6"
+                    for one in pilot.app.screen.query(Toast)
+                ),
+            )
             assert len(texts_at(pilot)) > 1
         finally:
             goes_on.set()

@@ -186,6 +186,8 @@ def test_what_goes_on_is_sent_as_it_was(
     provider.answer = lambda body: cut(1, hold="end")(body, 1)
     limits = ("--privacy", "metadata", "--cap", "0.75")
     run_until(forker, {"SuggestionDrafted": 1}, str(legacy), *limits)
+    # What it had under way was sent and costs something, and nobody is told how much.
+    assert "at least 0 tokens; at least $ 0.00" in command("history", legacy)
     other = "  other: {provider: kimi, model: kimi-k3, api_base: http://127.0.0.1:9}\n"
     config = profile.read_text().replace(
         "active_llm_profile: kimi-thinking", "active_llm_profile: other"
