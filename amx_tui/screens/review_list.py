@@ -146,6 +146,8 @@ class SuggestionList(Frame):
         if place is None:
             place, stays = min(self._rows.cursor, max(len(listing) - 1, 0)), False
         empty = "Nothing has been drafted yet.\nPress B, mark what lacks a description, then d."
+        if self._at_home.session.is_running:
+            empty = "Suggestions appear here as they arrive.\nD shows how far the run is."
         if listing.total or listing.wanted.run is not None:
             empty = "No suggestion fits. Press f or / to see others."
         self._rows.show(len(listing), cursor=place, stays=stays, empty=empty)

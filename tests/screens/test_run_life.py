@@ -28,6 +28,7 @@ from amx_tui.review.store import Store
 from amx_tui.screens.drafting import _state_words
 from amx_tui.screens.outcome import outcome_lines, queued_words
 from amx_tui.screens.question import Question
+from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.stream_view import StreamView
 from tests.provider import Reply, ScriptedProvider, cut_after, draft, draft_lines, error, stream
 from tests.review.made import suggestion
@@ -87,6 +88,25 @@ async def test_who_listens_hears_when_nothing_of_a_run_is_left(
         await until(pilot, lambda: not session.is_running)
         await pilot.pause()
         assert heard[-1] is False and "drafting" not in app.whereabouts().run
+
+
+async def test_review_says_where_suggestions_will_come_from_while_none_has_arrived(
+    server: ScriptedProvider, two_tables: Workspace
+) -> None:
+    server.answer = lambda body: stream(reasoning="Hm. ", content="", hold="end")
+    app = AmxApp(two_tables)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await open_draft(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: type(app.screen).__name__ == "DraftingScreen")
+        await pilot.press("R")
+        await until(pilot, lambda: type(app.screen).__name__ == "ReviewScreen")
+        rows = app.screen.query_one("#suggestions", RowList)
+        await until(pilot, lambda: "as they arrive" in shown(rows))
+
+
+def shown(rows: RowList) -> str:
+    return "\n".join("".join(p.text for p in rows.render_line(y)) for y in range(rows.size.height))
 
 
 async def test_t_asks_again_for_the_batch_that_failed(
