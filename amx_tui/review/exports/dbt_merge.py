@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.base.text import one_line
-from amx_tui.config.model import ConfigProblem
-from amx_tui.config.yaml_edits import (
+from amx_tui.base.yaml_edits import (
     Splice,
     after_block,
     appended,
@@ -23,7 +22,7 @@ from amx_tui.config.yaml_edits import (
     quoted,
     render,
 )
-from amx_tui.config.yaml_text import Kind, Node, content_end, is_same, parse
+from amx_tui.base.yaml_text import Kind, Node, YamlProblem, content_end, is_same, parse
 from amx_tui.review.exports.material import ExportProblem
 
 _JINJA = re.compile(r"\{[{%#]")
@@ -87,10 +86,10 @@ def merge_into(
 
 
 def _read(text: str) -> Node | None:
-    problem: ConfigProblem | None = None
+    problem: YamlProblem | None = None
     try:
         return parse(text, "The file that is there")
-    except ConfigProblem as found:
+    except YamlProblem as found:
         problem = found
     raise ExportProblem(
         problem.what, problem.why, "Correct that line in an editor, or choose another file"
@@ -310,7 +309,7 @@ def _name_of(item: Node, keys: Sequence[str]) -> str:
 
 def _merged(item: Node, key: str) -> Node | None:
     """What `<<` brings of another place of the file."""
-    with contextlib.suppress(ConfigProblem):  # it refers to itself, which dbt refuses as well
+    with contextlib.suppress(YamlProblem):  # it refers to itself, which dbt refuses as well
         return item.mapping().get(key)
     return None
 

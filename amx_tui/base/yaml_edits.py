@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from amx_tui.config.yaml_text import STRING, Kind, Node, content_end, plain_tag
+from amx_tui.base.yaml_text import STRING, Kind, Node, content_end, plain_tag
 
 Value = str | int | float | bool | None
 
