@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -70,8 +70,8 @@ class Node:
     style: str | None = None  # of a scalar: None plain, ' " | >
     is_flow: bool = False
     anchor: str | None = None
-    pairs: list[tuple[Node, Node]] = field(default_factory=list, repr=False)
-    items: list[Node] = field(default_factory=list, repr=False)
+    pairs: Sequence[tuple[Node, Node]] = field(default=(), repr=False)
+    items: Sequence[Node] = field(default=(), repr=False)
     target: Node | None = field(default=None, repr=False)
     problem: type[Problem] = field(default=YamlProblem, repr=False)  # what is raised over it
 
@@ -122,9 +122,10 @@ class Node:
         """The key and the value that stand in this very mapping, the last of equal ones; merged-in
         keys are not looked at, and an alias is not followed."""
         found = None
-        for name, value in self.pairs:
-            if name.resolved.kind is Kind.SCALAR and name.tag != _MERGE:
-                found = (name, value) if name.resolved.text == key else found
+        for pair in self.pairs:
+            name = pair[0].target or pair[0]
+            if name.text == key and name.kind is Kind.SCALAR and pair[0].tag != _MERGE:
+                found = pair
         return found
 
     def mapping(self) -> dict[str, Node]:
@@ -305,16 +306,20 @@ class _Builder:
 
 def plain_tag(value: str) -> str:
     """The tag that YAML 1.1 gives to `value` where it stands without quotation marks and tag."""
-    import yaml
-
-    return str(_resolver().resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call]
+    # What Resolver.resolve does, without what it does for paths: a large file asks for each scalar.
+    for tag, pattern in _resolvers().get(value[:1], ()):
+        if pattern.match(value):
+            return tag
+    return STRING
 
 
 @cache
-def _resolver() -> yaml.resolver.Resolver:
+def _resolvers() -> Mapping[str, Sequence[tuple[str, re.Pattern[str]]]]:
     import yaml
 
-    return yaml.resolver.Resolver()
+    known: Mapping[str, Sequence[tuple[str, re.Pattern[str]]]]
+    known = yaml.resolver.Resolver.yaml_implicit_resolvers
+    return known
 
 
 def is_same(one: Node | None, other: Node | None) -> bool:
