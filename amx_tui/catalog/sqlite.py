@@ -39,15 +39,9 @@ from amx_tui.catalog.sampling import (
     stopped_after,
     summarise,
 )
-from amx_tui.catalog.sidecar import (
-    Edit,
-    Place,
-    Texts,
-    edit_sidecar,
-    name_sidecar,
-    read_sidecar,
-    write_fragment,
-)
+from amx_tui.catalog.sidecar import edit_sidecar, name_sidecar, read_sidecar
+from amx_tui.catalog.sidecar_edits import Edit, write_fragment
+from amx_tui.catalog.sidecar_text import Place, Texts
 from amx_tui.config.model import Privacy
 
 SCHEMA = "main"

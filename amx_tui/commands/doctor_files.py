@@ -77,7 +77,7 @@ def _check_link(path: Path) -> Iterator[Check]:
 
 def _check_schema(path: Path) -> Check:
     from amx_tui.config.file import NEWEST_SCHEMA, is_too_new, newer_schema, read_root
-    from amx_tui.config.yaml_text import read_text
+    from amx_tui.config.settings_text import read_text
 
     root = read_root(read_text(path) or "", shown_path(path))
     top = root.mapping() if root is not None else {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_text import Node
 from amx_tui.config.clearing import Clear, twins
 from amx_tui.config.connection_entries import CONNECTIONS
 from amx_tui.config.editing import Change, try_out, write
@@ -41,7 +42,7 @@ from amx_tui.config.kinds import Entry as FileEntry
 from amx_tui.config.kinds import EntryKind
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.profile_entries import PROFILES
-from amx_tui.config.yaml_text import Node, read_text
+from amx_tui.config.settings_text import read_text
 
 Entry = TypeVar("Entry")
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from amx_tui.base.yaml_edits import Splice, apply, render
+from amx_tui.base.yaml_text import Kind, Node
 from amx_tui.config.fields import text_of
 from amx_tui.config.file import entry_nodes, read_root
 from amx_tui.config.model import ConfigProblem
 from amx_tui.config.sections import SECTIONS
-from amx_tui.config.yaml_edits import Splice, apply, render
-from amx_tui.config.yaml_text import Kind, Node
 
 # A shorter secret may be a word that stands in the file for other reasons.
 _LONG_ENOUGH = 8

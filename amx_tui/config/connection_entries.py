@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from amx_tui.base.yaml_edits import Value, render
+from amx_tui.base.yaml_text import Node, parse
 from amx_tui.config.entries import Changes
 from amx_tui.config.file import read_connection
 from amx_tui.config.kinds import EntryKind, unusable_setting
-from amx_tui.config.model import Connection
+from amx_tui.config.model import ConfigProblem, Connection
 from amx_tui.config.sections import DB
-from amx_tui.config.yaml_edits import Value, render
-from amx_tui.config.yaml_text import Node, parse
 
 _SERVER = ("host", "port", "user", "password", "database")
 _PROFILING = (
@@ -45,7 +45,7 @@ class ConnectionKind(EntryKind[Connection]):
         settings = {key: value for key, value in entry.settings.items() if value is not None}
         entry = replace(entry, backend=backend, settings=settings)
         pairs = (f"{render(key)}: {value}" for key, value in self.settings(entry))
-        node = parse(f"{{{', '.join(pairs)}}}", "it")
+        node = parse(f"{{{', '.join(pairs)}}}", "it", ConfigProblem)
         assert node is not None
         read, told = self.read(entry.name, node, "it")
         for key, why in told.items():

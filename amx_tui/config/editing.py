@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Generic
 
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_edits import NotEditable, render
+from amx_tui.base.yaml_text import Node, is_same, others_are_same
 from amx_tui.config.clearing import Clear, cleared
 from amx_tui.config.connection_entries import CONNECTIONS
 from amx_tui.config.entries import (
@@ -38,9 +40,8 @@ from amx_tui.config.folders import shown_path
 from amx_tui.config.kinds import Entry, EntryKind, unusable_setting
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.profile_entries import PROFILES
+from amx_tui.config.settings_text import read_text
 from amx_tui.config.updating import BACKUPS, update_file
-from amx_tui.config.yaml_edits import NotEditable, render
-from amx_tui.config.yaml_text import Node, is_same, others_are_same, read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from amx_tui.config.fields import text_of, texts_of
-from amx_tui.config.file import active_name, entry_nodes, is_from_before, read_root
-from amx_tui.config.model import ConfigProblem
-from amx_tui.config.sections import DEFAULT, Section
-from amx_tui.config.yaml_edits import (
+from amx_tui.base.yaml_edits import (
     NotEditable,
     Splice,
     after_block,
@@ -31,7 +27,11 @@ from amx_tui.config.yaml_edits import (
     with_names,
     without,
 )
-from amx_tui.config.yaml_text import Kind, Node, content_end, is_same
+from amx_tui.base.yaml_text import Kind, Node, content_end, is_same
+from amx_tui.config.fields import text_of, texts_of
+from amx_tui.config.file import active_name, entry_nodes, is_from_before, read_root
+from amx_tui.config.model import ConfigProblem
+from amx_tui.config.sections import DEFAULT, Section
 
 # The settings of an entry that differ, rendered; None takes a setting away.
 Changes = Sequence[tuple[str, str | None]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_text import Kind, Node
 from amx_tui.config.model import ConfigProblem
-from amx_tui.config.yaml_text import Kind, Node
 
 
 def text_of(node: Node | None) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_text import Kind, Node, parse
 from amx_tui.config.fields import Fields, text_of, texts_of, unusable
 from amx_tui.config.folders import shown_path
 from amx_tui.config.model import Config, ConfigProblem, Connection, Profile, Sources
 from amx_tui.config.sections import DB, DEFAULT, LLM, Section
-from amx_tui.config.yaml_text import Kind, Node, parse, read_text
+from amx_tui.config.settings_text import read_text
 
 NEWEST_SCHEMA = 3
 
@@ -94,7 +95,7 @@ def read_root(text: str, name: str) -> Node | None:
     Raises:
         ConfigProblem: where `text` is not YAML, or not a mapping.
     """
-    root = parse(text, name)
+    root = parse(text, name, ConfigProblem)
     if root is None or root.is_null:
         return None
     if root.kind is not Kind.MAPPING:

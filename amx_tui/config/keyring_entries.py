@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_text import Kind, Node
 from amx_tui.config.file import read_root
 from amx_tui.config.keys import (
     SCHEME,
@@ -26,7 +27,6 @@ from amx_tui.config.keys import (
 )
 from amx_tui.config.model import ConfigProblem
 from amx_tui.config.sections import SECTIONS, Section
-from amx_tui.config.yaml_text import Kind, Node
 
 
 class Form(Enum):

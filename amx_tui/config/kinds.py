@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from amx_tui.base.text import one_line
+from amx_tui.base.yaml_edits import lines, render
+from amx_tui.base.yaml_text import Node
 from amx_tui.config.entries import Changes
 from amx_tui.config.model import ConfigProblem, Connection, Profile
 from amx_tui.config.sections import Section
-from amx_tui.config.yaml_edits import lines, render
-from amx_tui.config.yaml_text import Node
 
 Entry = TypeVar("Entry", Profile, Connection)
 

@@ -8,11 +8,7 @@ from pathlib import Path
 
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
-from amx_tui.config.file import read_root
-from amx_tui.config.folders import shown_path
-from amx_tui.config.model import ConfigProblem, Preferences, Privacy, Wording
-from amx_tui.config.updating import update_file
-from amx_tui.config.yaml_edits import (
+from amx_tui.base.yaml_edits import (
     NotEditable,
     Splice,
     Value,
@@ -25,7 +21,12 @@ from amx_tui.config.yaml_edits import (
     render,
     set_entries,
 )
-from amx_tui.config.yaml_text import STRING, Kind, Node, others_are_same, plain_tag, read_text
+from amx_tui.base.yaml_text import STRING, Kind, Node, others_are_same, plain_tag
+from amx_tui.config.file import read_root
+from amx_tui.config.folders import shown_path
+from amx_tui.config.model import ConfigProblem, Preferences, Privacy, Wording
+from amx_tui.config.settings_text import read_text
+from amx_tui.config.updating import update_file
 
 MOST_CONCURRENT = 32
 _WORDING = ("language", "style", "glossary", "alternatives")

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
+from amx_tui.base.yaml_edits import Value, render
+from amx_tui.base.yaml_text import Node
 from amx_tui.config.entries import Changes
 from amx_tui.config.file import read_profile
 from amx_tui.config.kinds import EntryKind
 from amx_tui.config.model import Profile
 from amx_tui.config.sections import LLM
-from amx_tui.config.yaml_edits import Value, render
-from amx_tui.config.yaml_text import Node
 
 # The keys of AMX's own sample block, in its order: a new profile always has them.
 _SAMPLE = ("provider", "model", "api_base", "api_key", "temperature", "n_alternatives")

@@ -17,7 +17,7 @@ from pathlib import Path
 from amx_tui.base.files import sweep, write_atomic
 from amx_tui.config.folders import shown_path
 from amx_tui.config.model import ConfigProblem
-from amx_tui.config.yaml_text import read_text
+from amx_tui.config.settings_text import read_text
 
 PATIENCE = 10.0  # seconds
 _GLANCE = 0.01  # seconds between two looks at a lock that is held: it is, for some milliseconds

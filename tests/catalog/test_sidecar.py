@@ -12,14 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amx_tui.catalog.model import CatalogProblem
-from amx_tui.catalog.sidecar import (
-    Edit,
-    Place,
-    edit_sidecar,
-    name_sidecar,
-    read_sidecar,
-    write_fragment,
-)
+from amx_tui.catalog.sidecar import edit_sidecar, name_sidecar, read_sidecar
+from amx_tui.catalog.sidecar_edits import Edit, write_fragment
+from amx_tui.catalog.sidecar_text import Place
 
 from .conftest import ODD_NAMES, ODD_TEXTS
 
@@ -86,6 +81,24 @@ def test_a_file_that_holds_nothing_any_more_is_gone_if_it_was_ours(tmp_path: Pat
     assert not path.exists()
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])  # git may have changed them
+@pytest.mark.parametrize("name", [*ODD_NAMES, "n" * 200, "n" * 2000])
+def test_a_file_of_ours_is_gone_with_its_last_text_whatever_was_in_it(
+    tmp_path: Path, name: str, line_end: bytes
+) -> None:
+    path = tmp_path / "legacy.comments.yml"
+    places = [Place("BSEG", name), Place(name), Place(name, name), Place("BSEG")]
+    for place, text in zip(places, (*ODD_TEXTS[:3], "word " * 5_000), strict=True):
+        put(path, place, "at first\n")
+        put(path, place, text)
+    path.write_bytes(path.read_bytes().replace(b"\n", line_end))
+    for place in places[1:]:
+        put(path, place, None)
+    assert path.exists()
+    put(path, places[0], None)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -144,7 +157,7 @@ def test_it_is_a_dictionary_that_survives_the_file(
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("comments:\n  - table: [unclosed\n", "line 3"),
+        ("comments:\n  - table: [unclosed\n", "line 2"),  # where it is opened
         ("just words", "comments:"),
         ("- a\n- b\n", "comments:"),
         ("comments: yes\n", "line 1"),

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amx_tui.base.yaml_text import Kind, Node, parse
 from amx_tui.config.file import load_config, read_config
 from amx_tui.config.model import Config, ConfigProblem
-from amx_tui.config.yaml_text import Kind, Node, parse
 
 SAMPLE = """\
 llm_profiles:
@@ -213,7 +213,7 @@ def test_broken_yaml_is_told_with_line_and_column(
     text: str, place: str, why: str, pure: bool
 ) -> None:
     with pytest.raises(ConfigProblem) as caught:
-        parse(text, "~/.amx/config.yml", pure=pure)
+        parse(text, "~/.amx/config.yml", ConfigProblem, pure=pure)
     told = caught.value
     assert told.what.startswith("~/.amx/config.yml is not valid YAML at line ")
     assert place in told.what

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amx_tui.base.text import one_line
-from amx_tui.config.model import ConfigProblem
-from amx_tui.config.yaml_edits import (
+from amx_tui.base.yaml_edits import (
     Splice,
     after_block,
     appended,
@@ -22,13 +21,13 @@ from amx_tui.config.yaml_edits import (
     line_end,
     quoted,
     render,
+    replaced_text,
 )
-from amx_tui.config.yaml_text import Kind, Node, content_end, is_same, parse
+from amx_tui.base.yaml_text import Kind, Node, YamlProblem, content_end, is_same, parse
 from amx_tui.review.exports.material import ExportProblem
 
 _JINJA = re.compile(r"\{[{%#]")
 _OURS = re.compile(r"\{\{ '\{[{%#]' \}\}")
-_BLOCK_HEADER = re.compile(r"[|>][0-9+-]*")
 # What may be new in a file; everything else in it has to be there already.
 _ADDED = frozenset({"version", "sources", "models", "tables", "columns", "description"})
 
@@ -87,10 +86,10 @@ def merge_into(
 
 
 def _read(text: str) -> Node | None:
-    problem: ConfigProblem | None = None
+    problem: YamlProblem | None = None
     try:
         return parse(text, "The file that is there")
-    except ConfigProblem as found:
+    except YamlProblem as found:
         problem = found
     raise ExportProblem(
         problem.what, problem.why, "Correct that line in an editor, or choose another file"
@@ -217,21 +216,7 @@ class _Merge:
             why = "its description is shared with other places of the file (&)"
             self._keep(replace(entry, entries=()), why)
         else:
-            self._replace(value, quoted(entry.text))
-
-    def _replace(self, value: Node, rendered: str) -> None:
-        if value.style not in ("|", ">"):
-            gap = " " if value.start == value.end else ""
-            self.splices.append(Splice(value.start, value.end, gap + rendered))
-            return
-        # The sign of the block goes, and its lines; a comment beside the sign stays.
-        sign = _BLOCK_HEADER.search(self.text, value.start)
-        assert sign is not None
-        content = line_end(self.text, sign.end())
-        end = value.start + len(self.text[value.start : value.end].rstrip())
-        self.splices.append(Splice(value.start, sign.end(), rendered))
-        if end > content:
-            self.splices.append(Splice(content, end, ""))
+            self.splices += replaced_text(self.text, value, quoted(entry.text))
 
     def _keep(self, entry: Entry, why: str) -> None:
         """With all that is below it."""
@@ -310,7 +295,7 @@ def _name_of(item: Node, keys: Sequence[str]) -> str:
 
 def _merged(item: Node, key: str) -> Node | None:
     """What `<<` brings of another place of the file."""
-    with contextlib.suppress(ConfigProblem):  # it refers to itself, which dbt refuses as well
+    with contextlib.suppress(YamlProblem):  # it refers to itself, which dbt refuses as well
         return item.mapping().get(key)
     return None
 

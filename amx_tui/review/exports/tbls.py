@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 
 from amx_tui.base.text import clean, one_line
+from amx_tui.base.yaml_edits import render
 from amx_tui.catalog.model import Column, Table, TableKind, Target
-from amx_tui.config.yaml_edits import render
 from amx_tui.review.exports.material import Made, Material
 
 # As tbls names them, by `information_schema`.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from amx_tui.config.yaml_text import STRING, Kind, Node, content_end, plain_tag
+from amx_tui.base.yaml_text import STRING, Kind, Node, content_end, plain_tag
 
 Value = str | int | float | bool | None
 
@@ -151,6 +151,24 @@ def replaced(value: Node, rendered: str) -> Splice:
     if value.start == value.end:
         return Splice(value.start, value.start, f" {rendered}")
     return Splice(value.start, value.end, rendered)
+
+
+_BLOCK_HEADER = re.compile(r"[|>][0-9+-]*")
+
+
+def replaced_text(text: str, value: Node, rendered: str) -> list[Splice]:
+    """Puts `rendered` in the place of any scalar, of several lines too, or of an alias. A comment
+    beside the sign of a block scalar stays."""
+    if value.style not in ("|", ">"):
+        gap = " " if value.start == value.end else ""
+        return [Splice(value.start, value.end, gap + rendered)]
+    # The sign of the block goes, and its lines.
+    sign = _BLOCK_HEADER.search(text, value.start)
+    assert sign is not None
+    content = line_end(text, sign.end())
+    end = value.start + len(text[value.start : value.end].rstrip(" \t\r\n"))
+    splices = [Splice(value.start, sign.end(), rendered)]
+    return splices + ([Splice(content, end, "")] if end > content else [])
 
 
 def without(text: str, key: Node, value: Node) -> Splice:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from amx_tui.config.folders import shown_path
-from amx_tui.config.model import ConfigProblem
+from amx_tui.base.problem import Problem
 
 if TYPE_CHECKING:
     import yaml
 
-LARGEST = 2 * 1024 * 1024  # bytes; a settings file beyond this is something else
 _DEEPEST = 64
 
 _NAMESPACE = "tag:yaml.org,2002:"
@@ -44,6 +41,10 @@ _WORDS = (
     ("escape", "A backslash inside double quotes means something else than you think"),
     ("unexpected ':'", "A colon inside brackets or braces needs a space or quotation marks"),
 )
+
+
+class YamlProblem(Problem):
+    """A text is not YAML, where whoever reads it names no problem of its own."""
 
 
 class Kind(StrEnum):
@@ -69,9 +70,10 @@ class Node:
     style: str | None = None  # of a scalar: None plain, ' " | >
     is_flow: bool = False
     anchor: str | None = None
-    pairs: list[tuple[Node, Node]] = field(default_factory=list, repr=False)
-    items: list[Node] = field(default_factory=list, repr=False)
+    pairs: Sequence[tuple[Node, Node]] = field(default=(), repr=False)
+    items: Sequence[Node] = field(default=(), repr=False)
     target: Node | None = field(default=None, repr=False)
+    problem: type[Problem] = field(default=YamlProblem, repr=False)  # what is raised over it
 
     @property
     def resolved(self) -> Node:
@@ -120,9 +122,10 @@ class Node:
         """The key and the value that stand in this very mapping, the last of equal ones; merged-in
         keys are not looked at, and an alias is not followed."""
         found = None
-        for name, value in self.pairs:
-            if name.resolved.kind is Kind.SCALAR and name.tag != _MERGE:
-                found = (name, value) if name.resolved.text == key else found
+        for pair in self.pairs:
+            name = pair[0].target or pair[0]
+            if name.text == key and name.kind is Kind.SCALAR and pair[0].tag != _MERGE:
+                found = pair
         return found
 
     def mapping(self) -> dict[str, Node]:
@@ -130,7 +133,7 @@ class Node:
         whatever is no mapping. Keys that are no scalars are left out.
 
         Raises:
-            ConfigProblem: where `<<` leads back to itself, or too deep.
+            Problem: of the kind that `parse` was given, where `<<` leads back to itself, or too deep.
         """
         return _flatten(self.resolved, (), {})
 
@@ -141,7 +144,7 @@ def _flatten(
     if id(node) in known:
         return known[id(node)]
     if id(node) in above or len(above) > _DEEPEST:
-        raise ConfigProblem(
+        raise node.problem(
             f"The << of line {node.line} refers to itself, or through too many others",
             remedy="Write the keys out instead of merging them",
         )
@@ -160,88 +163,49 @@ def _flatten(
     return known[id(node)]
 
 
-def read_text(path: Path) -> str | None:
-    """The text of `path`, line ends and a byte order mark as they are; None where there is no file.
-
-    Raises:
-        ConfigProblem: for what is no file, cannot be read, is not UTF-8 or too large to be settings.
-    """
-    name = shown_path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise ConfigProblem(
-                f"{name} is not a file",
-                "Settings are read from a file of that name",
-                "Move away what stands there, or export AMX_CONFIG_DIR=/another/folder",
-            )
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigProblem(
-            f"{name} cannot be read",
-            getattr(error, "strerror", None) or "Its path cannot be used",
-            f"Make it readable: chmod u+r {name}",
-        ) from None
-    if len(raw) > LARGEST:
-        raise ConfigProblem(
-            f"{name} is too large to be settings ({len(raw):,} bytes)",
-            f"More than {LARGEST:,} bytes are not read",
-            "Look whether something else was written into it",
-        )
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-    # Raised here, because the error would carry the whole file along.
-    raise ConfigProblem(
-        f"{name} is not UTF-8 text at line {line}, column {column}",
-        "It was probably saved in another encoding",
-        "Save it as UTF-8 in an editor",
-    )
-
-
-def parse(text: str, name: str, *, pure: bool = False) -> Node | None:
+def parse(
+    text: str, name: str, problem: type[Problem] = YamlProblem, *, pure: bool = False
+) -> Node | None:
     """The tree of the one document in `text`; None where it holds nothing but comments.
 
-    `name` is how a problem calls the file. `pure` asks for PyYAML's own parser, where the much
-    faster libyaml would be used.
+    `name` is how a problem calls the file, and `problem` its kind. `pure` asks for PyYAML's own
+    parser, where the much faster libyaml would be used.
 
     Raises:
-        ConfigProblem: where `text` is not YAML; says the line and the column, and quotes nothing.
+        Problem: of that kind, where `text` is not YAML; says the line and the column, and quotes
+            nothing.
     """
     import yaml
 
-    problem: ConfigProblem | None = None
+    found: Problem | None = None
     # libyaml does not count a byte order mark, so its positions would be off by one.
     offset = 1 if text.startswith("\ufeff") else 0
     if stray := yaml.reader.Reader.NON_PRINTABLE.search(text, offset):
         line = text.count("\n", 0, stray.start()) + 1
         column = stray.start() - text.rfind("\n", 0, stray.start())
         raise _invalid(
-            name, line, column, "There is a control character, which YAML does not allow"
+            problem, name, line, column, "There is a control character, which YAML does not allow"
         )
     loader = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Builder(name, offset).build(yaml.parse(text[offset:], Loader=loader))
+        return _Builder(name, offset, problem).build(yaml.parse(text[offset:], Loader=loader))
     except yaml.MarkedYAMLError as error:
         said = f"{error.context or ''} {error.problem or ''}"
         words = next((ours for theirs, ours in _WORDS if theirs in said), "")
         # What is opened and not closed is noticed far below the place where it has to be closed.
         is_open = words.endswith("not closed")
         mark = (error.context_mark if is_open else None) or error.problem_mark
-        problem = _invalid(
-            name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, words
+        found = _invalid(
+            problem, name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, words
         )
     except yaml.YAMLError:
-        problem = _invalid(name, 1, 1, "")
+        found = _invalid(problem, name, 1, 1, "")
     # Raised here, because the error would carry lines of the file along.
-    raise problem
+    raise found
 
 
-def _invalid(name: str, line: int, column: int, why: str) -> ConfigProblem:
-    return ConfigProblem(
+def _invalid(problem: type[Problem], name: str, line: int, column: int, why: str) -> Problem:
+    return problem(
         f"{name} is not valid YAML at line {line}, column {column}",
         why or "What stands there, or just before it, does not fit",
         "Correct that line in an editor; until then nothing is written to the file",
@@ -251,8 +215,9 @@ def _invalid(name: str, line: int, column: int, why: str) -> ConfigProblem:
 class _Builder:
     """Makes the tree of the events. Without recursion: depth is limited, and said."""
 
-    def __init__(self, name: str, offset: int) -> None:
+    def __init__(self, name: str, offset: int, problem: type[Problem]) -> None:
         self._name = name
+        self._problem = problem
         self._offset = offset
         self._anchors: dict[str, Node] = {}
 
@@ -266,7 +231,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._refuse(event, "A second document begins here; settings are only one")
+                    self._refuse(event, "A second document begins here; only one is read")
                 continue
             if isinstance(event, yaml.CollectionEndEvent):
                 node, children = open_.pop()
@@ -287,7 +252,9 @@ class _Builder:
             if isinstance(event, yaml.CollectionStartEvent):
                 open_.append((node, []))
                 if len(open_) > _DEEPEST:
-                    self._refuse(event, "Something is nested here deeper than settings ever are")
+                    self._refuse(
+                        event, "Something is nested here deeper than anything that is read"
+                    )
         if root is not None and root.is_null and root.start == root.end:
             return None
         return root
@@ -305,6 +272,7 @@ class _Builder:
             end=end.index + self._offset,
             line=start.line + 1,
             column=start.column + 1,
+            problem=self._problem,
         )
         if isinstance(event, yaml.AliasEvent):
             node.target = self._anchors.get(event.anchor or "")
@@ -328,22 +296,30 @@ class _Builder:
     def _refuse(self, event: yaml.Event, why: str) -> NoReturn:
         mark = event.start_mark
         raise _invalid(
-            self._name, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, why
+            self._problem,
+            self._name,
+            mark.line + 1 if mark else 1,
+            mark.column + 1 if mark else 1,
+            why,
         )
 
 
 def plain_tag(value: str) -> str:
     """The tag that YAML 1.1 gives to `value` where it stands without quotation marks and tag."""
-    import yaml
-
-    return str(_resolver().resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call]
+    # What Resolver.resolve does, without what it does for paths: a large file asks for each scalar.
+    for tag, pattern in _resolvers().get(value[:1], ()):
+        if pattern.match(value):
+            return tag
+    return STRING
 
 
 @cache
-def _resolver() -> yaml.resolver.Resolver:
+def _resolvers() -> Mapping[str, Sequence[tuple[str, re.Pattern[str]]]]:
     import yaml
 
-    return yaml.resolver.Resolver()
+    known: Mapping[str, Sequence[tuple[str, re.Pattern[str]]]]
+    known = yaml.resolver.Resolver.yaml_implicit_resolvers
+    return known
 
 
 def is_same(one: Node | None, other: Node | None) -> bool:
