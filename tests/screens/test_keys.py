@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from amx_tui.actions import ACTIONS, Action, actions_of, find_clashes
 from amx_tui.app import ROOMS, AmxApp
+from amx_tui.commands.model import RowsChanged
 from amx_tui.commands.workspace import Workspace, real_workspace
 from amx_tui.config.folders import find_folders
 from amx_tui.config.model import Preferences, Privacy
@@ -247,8 +248,6 @@ async def test_a_key_meant_for_the_card_before_is_not_taken_for_the_new_one(
         row = session.rows[target]
         turned = pack_alternatives(row.suggestion.alternatives[::-1])
         session.rows[target] = replace(row, packed=turned)
-        from amx_tui.commands.model import RowsChanged
-
         session.listeners.tell(RowsChanged((target,), by_reviewer=False))
         await pilot.press("1")
         await pilot.pause()
@@ -268,8 +267,6 @@ async def test_a_card_that_changed_while_nobody_looked_takes_a_key_at_once(
         target = app.screen.listing[0].target  # type: ignore[attr-defined]
         await pilot.press("B")
         await until(pilot, lambda: name_of(app) == "BrowseScreen")
-        from amx_tui.commands.model import RowsChanged
-
         session.listeners.tell(RowsChanged((target,), by_reviewer=False))
         await pilot.press("R", "1")
         await until(pilot, lambda: session.rows[target].decision is not None)
