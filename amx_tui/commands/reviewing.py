@@ -173,11 +173,17 @@ class Review:
         return await self._step(back=False)
 
     async def _step(self, *, back: bool) -> tuple[Target, ...]:
-        store = self._workspace.store
-        count = await asyncio.to_thread(store.count_next, self._database, back=back)
-        if count > TOLD_BEFORE:
-            self._tell(ManyDecided(count, "taken back" if back else "taken again"))
-        targets = await asyncio.to_thread(store.undo if back else store.redo, self._database)
+        store, database = self._workspace.store, self._database
+        loop = asyncio.get_running_loop()
+
+        def step() -> tuple[Target, ...]:
+            count = store.count_next(database, back=back)
+            if count > TOLD_BEFORE:
+                many = ManyDecided(count, "taken back" if back else "taken again")
+                loop.call_soon_threadsafe(self._tell, many)
+            return store.undo(database) if back else store.redo(database)
+
+        targets = await asyncio.to_thread(step)
         await self._refresh(targets)
         return targets
 
