@@ -189,11 +189,17 @@ def _edge_of(widget: Widget, *, is_top: bool) -> contextlib.AbstractContextManag
 
 
 def say(widget: Widget, words: str, *, title: str = "", severity: str = "information") -> None:
-    """A notice in the corner. Long words stay longer."""
+    """A notice in the corner. Long words stay longer; one that stands there already begins anew, and does
+    not stand there twice."""
     level = severity if severity in ("warning", "error") else "information"
-    widget.app.notify(
-        clean(words),
-        title=clean(title),
+    app, words, title = widget.app, clean(words), clean(title)
+    # Textual (8.2.8) has no public way to take one away.
+    for notice in tuple(app._notifications):
+        if (notice.message, notice.title) == (words, title):
+            app._unnotify(notice, refresh=False)
+    app.notify(
+        words,
+        title=title,
         severity=level,  # type: ignore[arg-type]
         timeout=4 + len(words) / 40,
         markup=False,
