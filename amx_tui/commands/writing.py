@@ -85,8 +85,7 @@ def pending(store: Store, connector: Connector, catalog: Catalog) -> tuple[Pendi
 
 
 def why_none(store: Store, connector: Connector, catalog: Catalog) -> str:
-    """Why nothing is pending, in words: nothing is decided, or what is stands there already. Empty where
-    nothing is decided.
+    """Why nothing is pending though texts are decided, in words; empty where none is.
 
     Raises:
         StoreProblem: it cannot be read.
@@ -100,10 +99,11 @@ def why_none(store: Store, connector: Connector, catalog: Catalog) -> str:
     if stand == len(decided):
         return f"All {stand} texts that you decided on stand there already."
     gone = len(decided) - stand
+    stands = "stands" if stand == 1 else "stand"
+    was, it = ("was", "it") if gone == 1 else ("were", "them")
     return (
-        f"{stand} of {counted(len(decided), 'text')} that you decided on {'stands' if stand == 1 else 'stand'} there.\n"
-        f"{gone} stood there and {'was' if gone == 1 else 'were'} changed since: decide again to write"
-        f" {'it' if gone == 1 else 'them'}."
+        f"{stand} of {counted(len(decided), 'text')} that you decided on {stands} there.\n"
+        f"{gone} stood there and {was} changed since: decide again to write {it}."
     )
 
 

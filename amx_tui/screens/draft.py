@@ -107,7 +107,8 @@ class DraftScreen(Room):
                 await self._open_form(problem)
         if self._draft is not None:
             batches = self._draft.plan.batches
-            self._waiting = session.review.waiting(t for batch in batches for t in batch.targets)
+            targets = (target for batch in batches for target in batch.targets)
+            self._waiting = await asyncio.to_thread(session.review.waiting, targets)
         self.show_now()
         self._show_batch()
         if self._draft is not None:

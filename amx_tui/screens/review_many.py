@@ -23,8 +23,8 @@ def decide_on_many(
     decided_already: int = 0,
 ) -> None:
     """Shows what each of `rows` would get and decides on them; calls `decided` then. `decided_already` of
-    them have a decision. Neither the rows nor
-    the catalog that is known now are looked through here: there may be a hundred thousand."""
+    them have a decision. Neither the rows nor the catalog that is known now are looked through here: there
+    may be a hundred thousand."""
     from amx_tui.screens.bulk import BulkDialog
 
     if not rows:

@@ -12,7 +12,8 @@ from amx_tui.widgets.signs import BANDS, REDRAFTED, STATES
 
 
 def row_line(name: str, row: ReviewRow, state: State, width: int, *, is_picked: bool) -> Line:
-    """State, whether a new draft stands beside the decision, name, text and confidence of a row, in `width` cells."""
+    """State, whether a new draft stands beside the decision, name, text and confidence of a row, in `width`
+    cells."""
     sign, ink = STATES[state]
     path_width = min(max(width // 3, 14), 32)
     shown = shown_alternative(row)

@@ -32,6 +32,8 @@ class SameNameDialog(Dialog[list[NewDecision]]):
         self._targets = session.index.called(target.column)
         column = session.catalog.column(target)
         self._type = column.type if column is not None else ""
+        # As they were when they were shown.
+        self._decided = {t for t in self._targets if self._state_of(t) is not State.TODO}
         self._chosen = {found for found in self._targets if self._is_open(found)} | {target}
 
     def _type_of(self, target: Target) -> str:
@@ -67,7 +69,7 @@ class SameNameDialog(Dialog[list[NewDecision]]):
     def _count(self) -> None:
         box = self.query_one(".dialog")
         title = f"{one_line(self._target.column, 60)} in {len(self._targets)} tables"
-        decided = sum(self._state_of(target) is not State.TODO for target in self._chosen)
+        decided = len(self._chosen & self._decided)
         again = f", {decided} decided already" if decided else ""
         entitle(box, title, f"{len(self._chosen)} get this text{again} · each keeps its own row")
         self.query_one(RowList).refresh_changed()

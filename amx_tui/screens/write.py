@@ -16,7 +16,7 @@ from textual.containers import Container, VerticalScroll
 from amx_tui.base.amounts import counted
 from amx_tui.base.problem import Problem
 from amx_tui.base.text import one_line
-from amx_tui.catalog.model import Change, Home, Outcome, Target, Written
+from amx_tui.catalog.model import Catalog, Change, Home, Outcome, Target, Written
 from amx_tui.commands.model import CatalogRead, RowsChanged, SessionEvent
 from amx_tui.commands.writing import PendingChange
 from amx_tui.screens.export import ExportDialog, ExportWish
@@ -44,9 +44,12 @@ class WriteScreen(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pending: list[PendingChange] = []
+        self._pending: Sequence[PendingChange] = ()
+        self._left: frozenset[Target] = frozenset()  # of these: what would be left alone
         self._why_none = ""  # where none of them is
         self._results: dict[Target, Written] = {}
+        # What was tried just now, then what is still to be written; there may be ten thousand.
+        self._listed: list[PendingChange | Written] = []
         self._is_busy = False
         self._is_reading = False
         self._goal: Target | None = None  # where the cursor goes when all is read again
@@ -68,8 +71,8 @@ class WriteScreen(Room):
         if not self._is_busy:
             listed, cursor = self._listed, self.query_one("#changes", RowList).cursor
             self._goal = listed[cursor].change.target if cursor < len(listed) else self._goal
-            self._results = {}
-            self._pending = []
+            self._hold((), {})
+            self._left = frozenset()
             self._is_reading = True
         self._read()
 
@@ -81,26 +84,33 @@ class WriteScreen(Room):
         from amx_tui.commands.writing import pending, why_none
 
         session = self.session
+
+        def read(catalog: Catalog) -> tuple[Sequence[PendingChange], frozenset[Target], str]:
+            parts = session.workspace.store, session.connector, catalog
+            found = pending(*parts)
+            left = frozenset(one.change.target for one in found if one.is_left)
+            return found, left, "" if found else why_none(*parts)
+
+        found: Sequence[PendingChange] = ()
+        left: frozenset[Target] = frozenset()
         try:
             self._problem = None
             catalog = await session.fresh_catalog()
-            parts = session.workspace.store, session.connector, catalog
-            found = await asyncio.to_thread(pending, *parts)
-            self._why_none = "" if found else await asyncio.to_thread(why_none, *parts)
+            found, left, self._why_none = await asyncio.to_thread(read, catalog)
         except Problem as problem:
             self._problem = problem
-            found = ()
-        self._pending = list(found)
+        self._left = left
+        self._hold(found, self._results)
         self._is_reading = False
         self.show_now()
 
-    # What is shown. ------------------------------------------------------------------------------
+    def _hold(self, pending: Sequence[PendingChange], results: dict[Target, Written]) -> None:
+        """These are listed from now on."""
+        self._pending, self._results = pending, results
+        done = [result for result in results.values() if result.outcome is Outcome.WRITTEN]
+        self._listed = [*pending, *done]
 
-    @property
-    def _listed(self) -> list[PendingChange | Written]:
-        """What was tried just now, then what is still to be written."""
-        done = [r for r in self._results.values() if r.outcome is Outcome.WRITTEN]
-        return [*self._pending, *done]
+    # What is shown. ------------------------------------------------------------------------------
 
     def show_state(self) -> None:
         abilities = self.session.connector.abilities
@@ -112,17 +122,16 @@ class WriteScreen(Room):
         if self._is_reading:
             empty = "reading …"
         place = None
-        if not self._is_reading:
+        if not self._is_reading and self._goal is not None:
             targets = [entry.change.target for entry in self._listed]
             place = targets.index(self._goal) if self._goal in targets else None
             self._goal = None
         rows.show(len(self._listed), cursor=place, empty=empty)
         counts = Counter(result.outcome for result in self._results.values())
-        left = sum(waiting.is_left for waiting in self._pending)
-        parts = ["reading …" if self._is_reading else f"{len(self._pending) - left} to write"]
+        to_write = len(self._pending) - len(self._left)
+        parts = ["reading …" if self._is_reading else f"{to_write} to write"]
         # What was tried is counted with what became of it.
-        told = sum(one.is_left and one.change.target not in self._results for one in self._pending)
-        if told:
+        if told := len(self._left - self._results.keys()):
             parts.append(f"{told} left alone")
         parts += [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]
         where = f"into {abilities.where}"
@@ -264,7 +273,7 @@ class WriteScreen(Room):
             results = await asyncio.to_thread(work)
         finally:
             self._is_busy = False
-        self._results = {result.change.target: result for result in results}
+        self._hold(self._pending, {result.change.target: result for result in results})
         await self._after_write(results, "written")
 
     async def _after_write(self, results: list[Written], done: str) -> None:
@@ -314,7 +323,7 @@ class WriteScreen(Room):
             results = await asyncio.to_thread(work)
         finally:
             self._is_busy = False
-        self._results = {}
+        self._hold(self._pending, {})
         await self._after_write(results, "put back")
 
     def action_refresh(self) -> None:

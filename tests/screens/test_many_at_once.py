@@ -93,13 +93,8 @@ async def test_what_a_filter_lists_is_accepted_at_once_and_taken_back_at_once(
         await until(pilot, lambda: not texts_at(pilot))
 
 
-async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
-    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A thread makes it; its rows are those of now all the while, and then the cursor is at what is left."""
-    monkeypatch.setattr(review_following, "MADE_AT_ONCE", 3)
-    monkeypatch.setattr(review_following, "TOLD_AT_ONCE", 3)
-    monkeypatch.setattr("amx_tui.commands.reviewing._MANY", 3)
+def hold_up_lists(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Lists of more than three rows are made in a thread, which waits where this is cleared."""
     goes_on = threading.Event()
     goes_on.set()
 
@@ -108,7 +103,18 @@ async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
             super().__init__(session, wanted)
             assert goes_on.wait(30)
 
+    monkeypatch.setattr(review_following, "MADE_AT_ONCE", 3)
+    monkeypatch.setattr(review_following, "TOLD_AT_ONCE", 3)
     monkeypatch.setattr(review_following, "Suggestions", Slow)
+    return goes_on
+
+
+async def test_a_long_list_stays_while_it_is_made_anew_after_many_decisions(
+    reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread makes it; its rows are those of now all the while, and then the cursor is at what is left."""
+    monkeypatch.setattr("amx_tui.commands.reviewing._MANY", 3)
+    goes_on = hold_up_lists(monkeypatch)
     async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
         try:
             await open_review(pilot)

@@ -28,7 +28,6 @@ from amx_tui.review.store import Store
 from amx_tui.screens.drafting import _state_words
 from amx_tui.screens.outcome import outcome_lines, queued_words
 from amx_tui.screens.question import Question
-from amx_tui.widgets.rows import RowList
 from amx_tui.widgets.stream_view import StreamView
 from tests.provider import Reply, ScriptedProvider, cut_after, draft, draft_lines, error, stream
 from tests.review.made import suggestion
@@ -39,6 +38,7 @@ from tests.screens.test_account import (
     told,
     workspace_at,
 )
+from tests.screens.test_deciding_and_writing import words
 from tests.snapshot.conftest import session_of, until
 
 
@@ -101,12 +101,7 @@ async def test_review_says_where_suggestions_will_come_from_while_none_has_arriv
         await until(pilot, lambda: type(app.screen).__name__ == "DraftingScreen")
         await pilot.press("R")
         await until(pilot, lambda: type(app.screen).__name__ == "ReviewScreen")
-        rows = app.screen.query_one("#suggestions", RowList)
-        await until(pilot, lambda: "as they arrive" in shown(rows))
-
-
-def shown(rows: RowList) -> str:
-    return "\n".join("".join(p.text for p in rows.render_line(y)) for y in range(rows.size.height))
+        await until(pilot, lambda: "as they arrive" in words(app.screen, "#suggestions"))
 
 
 async def test_t_asks_again_for_the_batch_that_failed(

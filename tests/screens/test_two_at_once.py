@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import pytest
 from textual.pilot import Pilot
 
 from amx_tui.app import AmxApp
 from amx_tui.catalog.model import Target
-from amx_tui.commands.session import Session
 from amx_tui.commands.workspace import Workspace
 from amx_tui.review.model import State
-from amx_tui.screens import review_following
 from amx_tui.screens.review import ReviewScreen
-from amx_tui.screens.review_listing import Suggestions, Wanted
 from amx_tui.widgets.rows import RowList
-from tests.screens.test_many_at_once import choose, listed, open_review, review
+from tests.screens.test_many_at_once import choose, hold_up_lists, listed, open_review, review
 from tests.snapshot.conftest import session_of, settle, until
 
 # What another process does.
@@ -72,18 +68,8 @@ async def test_a_card_that_comes_late_after_what_others_decided_waits_before_it_
     reviewed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long list is made in a thread, longer than the pause that began with what was heard."""
-    monkeypatch.setattr(review_following, "MADE_AT_ONCE", 3)
-    monkeypatch.setattr(review_following, "TOLD_AT_ONCE", 3)
     monkeypatch.setattr("amx_tui.screens.review.GRACE_SECONDS", 3600.0)
-    goes_on = threading.Event()
-    goes_on.set()
-
-    class Slow(Suggestions):
-        def __init__(self, session: Session, wanted: Wanted) -> None:
-            super().__init__(session, wanted)
-            assert goes_on.wait(30)
-
-    monkeypatch.setattr(review_following, "Suggestions", Slow)
+    goes_on = hold_up_lists(monkeypatch)
     async with AmxApp(reviewed).run_test(size=(140, 40)) as pilot:
         try:
             await open_review(pilot)
